@@ -1,0 +1,165 @@
+"""Loads Harvest (https://www.getharvest.com): time, projects, people, expenses, invoices."""
+
+from typing import Iterator, Literal, Optional
+from urllib.parse import urlsplit
+
+import dlt
+from dlt.common.time import ensure_pendulum_datetime
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+
+from .client import HarvestClient, HarvestError, Lane, Token
+from .resources import (
+    Account,
+    child_resource,
+    list_resource,
+    parent_listing,
+    parent_resource,
+    report_resource,
+    whole_resource,
+)
+from .settings import BASE_URL, ID_URL, STREAMS, USER_AGENT
+
+__all__ = ["HarvestError", "harvest_source"]
+
+
+@dlt.source(name="harvest")
+def harvest_source(
+    access_token: Optional[TSecretStrValue] = None,
+    client_id: Optional[str] = None,
+    client_secret: Optional[TSecretStrValue] = None,
+    refresh_token: Optional[TSecretStrValue] = None,
+    account_id: Optional[str] = None,
+    start_date: Optional[str] = None,
+    report_period: Literal["year", "quarter", "month"] = "year",
+    report_lookback_days: int = 90,
+    substream_refresh_hours: float = 24,
+    on_forbidden: Literal["skip", "raise"] = "skip",
+    user_agent: str = USER_AGENT,
+    base_url: str = BASE_URL,
+    id_url: str = ID_URL,
+    rate_limit: int = 100,
+    rate_window: float = 15,
+    report_rate_limit: int = 100,
+    report_rate_window: float = 900,
+) -> Iterator[DltResource]:
+    """A Harvest account (API v2, https://help.getharvest.com/api-v2/): 33 resources, one a table.
+
+    Every argument can be set in `.dlt/config.toml` or `.dlt/secrets.toml` under
+    `[sources.harvest]`, or in the environment as `SOURCES__HARVEST__NAME`. Declaring the source
+    makes no request.
+
+    Args:
+        access_token (Optional[str]): Personal access token, from
+            https://id.getharvest.com/developers.
+        client_id (Optional[str]): With `client_secret` and `refresh_token`, sign-in by OAuth2
+            instead of `access_token`.
+        client_secret (Optional[str]): Secret of the OAuth2 application.
+        refresh_token (Optional[str]): Refresh token that the OAuth2 application was granted.
+        account_id (Optional[str]): Id of the account. Left out, Harvest is asked which accounts
+            the token has, and the only one is taken.
+        start_date (Optional[str]): Date or date-time in UTC: rows updated since then are read by
+            the first run, and reports begin with its window. Default: everything.
+        report_period (str): Length of the windows in which reports are read: `year`, `quarter`
+            or `month` of the calendar.
+        report_lookback_days (int): A window is read again by each run until so many days after
+            its end.
+        substream_refresh_hours (float): The streams below invoices, estimates and users are read
+            for new and changed parents by each run, and for all of them after so many hours; 0
+            means by each run.
+        on_forbidden (str): What to do about a stream that the token's owner may not read: `skip`
+            goes on without it and leaves its table as it was, `raise` gives up.
+        user_agent (str): Name of the application and a contact, which Harvest demands.
+        base_url (str): Where the API is.
+        id_url (str): Where accounts and OAuth2 tokens are.
+        rate_limit (int): Requests allowed in `rate_window`, reports aside.
+        rate_window (float): Seconds.
+        report_rate_limit (int): Requests of reports allowed in `report_rate_window`.
+        report_rate_window (float): Seconds.
+
+    Yields:
+        DltResource: One for each stream of `settings.STREAMS`, by its name.
+
+    Raises:
+        HarvestError: An argument makes no sense, with a sentence that says which and why.
+
+    Examples:
+        >>> pipeline = dlt.pipeline("harvest", destination="duckdb", dataset_name="harvest_data")
+        >>> pipeline.run(harvest_source())
+        >>> pipeline.run(harvest_source().with_resources("clients", "projects", "time_entries"))
+    """
+    _check("report_period", report_period, ("year", "quarter", "month"))
+    _check("on_forbidden", on_forbidden, ("skip", "raise"))
+    account = Account(
+        client=HarvestClient(
+            token=Token(
+                _filled(access_token),
+                _filled(client_id),
+                _filled(client_secret),
+                _filled(refresh_token),
+                f"{_url('id_url', id_url)}/oauth2/token",
+            ),
+            account_id=_filled(account_id),
+            base_url=_url("base_url", base_url),
+            id_url=_url("id_url", id_url),
+            user_agent=user_agent,
+            api=Lane("api", rate_limit, rate_window, workers=8),
+            reports=Lane("reports", report_rate_limit, report_rate_window, workers=4),
+            runtime=dlt.current.run_context().runtime_config,
+        ),
+        start_date=_moment(_filled(start_date)),
+        report_period=report_period,
+        report_lookback_days=report_lookback_days,
+        substream_refresh_hours=substream_refresh_hours,
+        on_forbidden=on_forbidden,
+    )
+    parents = {
+        stream.parent: STREAMS[stream.parent] for stream in STREAMS.values() if stream.parent
+    }
+    listings = {name: parent_listing(account, parent) for name, parent in parents.items()}
+
+    for stream in STREAMS.values():
+        if stream.kind == "whole":
+            yield whole_resource(account, stream)
+        elif stream.kind == "report":
+            yield report_resource(account, stream)
+        elif stream.kind == "child":
+            yield child_resource(account, stream, listings[stream.parent])
+        elif stream.name in listings:
+            yield parent_resource(account, stream, listings[stream.name])
+        else:
+            yield list_resource(account, stream)
+
+
+def _filled(value: Optional[str]) -> Optional[str]:
+    """The setting, or None where it is empty or still the placeholder that dlt writes."""
+    return None if not value or value == "<configure me>" else str(value)
+
+
+def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise HarvestError(f"{name} is '{value}', but has to be one of: {', '.join(allowed)}.")
+
+
+def _url(name: str, url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    ):
+        raise HarvestError(
+            f"{name} is '{url}', but has to begin with https://, so that the access token cannot be"
+            " overheard (http:// is allowed for this machine only)."
+        )
+    return url.rstrip("/")
+
+
+def _moment(start_date: Optional[str]) -> Optional[str]:
+    if start_date is None:
+        return None
+    try:
+        moment = ensure_pendulum_datetime(start_date)
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, TypeError):
+        raise HarvestError(
+            f"start_date is '{start_date}', but has to be a date such as 2024-01-31."
+        ) from None

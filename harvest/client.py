@@ -1,0 +1,644 @@
+"""Talking to Harvest: sign-in, both speed limits, retries, pages, and errors in words."""
+
+import json
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timezone
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Generator,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Set,
+    TypeVar,
+)
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from dlt.common import logger
+from dlt.common.configuration.specs import RuntimeConfiguration
+from dlt.common.runtime import signals
+from pyrate_limiter import Limiter, Rate
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from .settings import PER_PAGE, Stream
+
+T = TypeVar("T")
+C = TypeVar("C")
+Waiting = Generator[Any, None, T]
+"""A generator that yields None, which dlt takes as "ask the others first", until it returns."""
+
+AHEAD = 8
+"""Requests that one stream has under way at once: memory holds that many of its pages."""
+REREADS = 5
+"""Times that a list is read again because its rows moved while it was read."""
+LONGEST_WAIT = 3600
+"""Seconds that a `Retry-After` may ask for before the run is given up."""
+TOKENS_PAGE = "https://id.getharvest.com/developers"
+
+
+class HarvestError(Exception):
+    """Something went wrong that the user can understand: the message is one sentence for them."""
+
+
+class AccessRefused(HarvestError):
+    """Harvest answered 403: the role of the token's owner may not see this."""
+
+
+class RecordGone(HarvestError):
+    """Harvest no longer has the record that was asked about: it changed meanwhile."""
+
+
+class Stopped(Exception):
+    """The stream that asked for this has ended: nobody waits for the answer."""
+
+
+class _Passing(Exception):
+    """A fault that may pass: worth another attempt."""
+
+    def __init__(self, what: str, wait: Optional[float] = None) -> None:
+        super().__init__(what)
+        self.wait = wait
+
+
+class Page(NamedTuple):
+    """One answer of the API.
+
+    Attributes:
+        body (Dict[str, Any]): The JSON object.
+        rows (List[Dict[str, Any]]): Its rows, or the object itself where it is not a list.
+        now (str): Harvest's clock at the answer, as in `2017-06-26T21:01:52Z`.
+        first (bool): A walk over the list begins with it.
+    """
+
+    body: Dict[str, Any]
+    rows: List[Dict[str, Any]]
+    now: str
+    first: bool = False
+
+    @property
+    def next(self) -> Optional[str]:
+        """Address of the next page."""
+        return (self.body.get("links") or {}).get("next")
+
+
+class Token:
+    """Sign-in by a personal access token or OAuth2.
+
+    https://help.getharvest.com/api-v2/authentication-api/authentication/authentication/
+    """
+
+    def __init__(
+        self,
+        access_token: Optional[str],
+        client_id: Optional[str],
+        client_secret: Optional[str],
+        refresh_token: Optional[str],
+        token_url: str,
+    ) -> None:
+        self.personal = access_token
+        self._token_url = token_url
+        self._grant = {
+            "grant_type": "refresh_token",
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "refresh_token": refresh_token,
+        }
+        self._lock = threading.Lock()
+        self._fetched: Optional[str] = None
+        self._expires = 0.0
+
+    def get(self, session: requests.Session, refused: Optional[str] = None) -> str:
+        """The access token; by OAuth2, a new one when it has expired or was `refused`."""
+        if self.personal:
+            return self.personal
+        missing = [name for name, value in self._grant.items() if not value]
+        if missing:
+            raise HarvestError(
+                "No Harvest credentials"
+                + (f" ({', '.join(missing)} missing)" if len(missing) < 3 else "")
+                + f": create a personal access token at {TOKENS_PAGE} and set access_token under"
+                " [sources.harvest] in .dlt/secrets.toml or SOURCES__HARVEST__ACCESS_TOKEN in the"
+                " environment; to try it without an account, type make demo."
+            )
+        with self._lock:
+            if self._fetched is None or self._fetched == refused or time.time() > self._expires:
+                self._fetch(session)
+            assert self._fetched
+            return self._fetched
+
+    def _fetch(self, session: requests.Session) -> None:
+        answer = session.post(self._token_url, data=self._grant, allow_redirects=False)
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise _Passing(f"the sign-in answered {answer.status_code}", _retry_after(answer))
+        try:
+            grant = answer.json()
+            self._fetched = str(grant["access_token"])
+        except (ValueError, KeyError, TypeError):
+            raise HarvestError(
+                f"Harvest refused to renew the sign-in ({answer.status_code}): check client_id,"
+                f" client_secret and refresh_token of the OAuth2 application at {TOKENS_PAGE}."
+            ) from None
+        # renewed a minute early, so that it does not expire on the way
+        self._expires = time.time() + float(grant.get("expires_in") or 0) - 60
+        if grant.get("refresh_token"):
+            self._grant["refresh_token"] = grant["refresh_token"]
+
+
+class _Bearer(AuthBase):
+    # as `auth` rather than as a header, since requests lets ~/.netrc replace a header
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class _Session(requests.Session):
+    """A session with a time-out, that follows a redirect only to where it came from."""
+
+    def __init__(self, user_agent: str, timeout: float) -> None:
+        super().__init__()
+        self.headers["User-Agent"] = user_agent
+        self._timeout = timeout
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        kwargs["timeout"] = self._timeout
+        return super().send(request, **kwargs)
+
+    def get_redirect_target(self, resp: requests.Response) -> Optional[str]:
+        target = super().get_redirect_target(resp)
+        if target:
+            check_same_host(urljoin(resp.url, target), resp.url)
+        return target
+
+
+class Lane:
+    """The requests under one of Harvest's two speed limits.
+
+    https://help.getharvest.com/api-v2/introduction/overview/general/#rate-limiting
+
+    Args:
+        rate (int): Requests allowed in a window.
+        window (float): Length of the window in seconds.
+        workers (int): Requests under way at once.
+    """
+
+    def __init__(self, name: str, rate: int, window: float, workers: int) -> None:
+        self.window = window
+        # Harvest counts on arrival: without a margin, a slow request followed by a quick one
+        # could arrive as one too many
+        self._limiter = Limiter(Rate(rate, int(window * 1050)))
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=f"harvest-{name}")
+        self._paused_until = 0.0
+
+    def submit(self, function: Callable[[C], T], argument: C) -> "Future[T]":
+        return self._pool.submit(function, argument)
+
+    def pause(self, seconds: float) -> None:
+        """Holds all requests back for so long, since Harvest asked for it."""
+        self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+
+    def enter(self, stop: threading.Event) -> None:
+        """Waits until a request may be sent."""
+        while not stop.is_set():
+            if time.monotonic() >= self._paused_until and self._limiter.try_acquire(blocking=False):
+                return
+            stop.wait(0.02)
+        raise Stopped
+
+
+class Call(NamedTuple):
+    """One request for a page.
+
+    Attributes:
+        url (str): Address, or path below the base URL.
+        params (Dict[str, Any]): Query parameters.
+        name (str): Stream, for messages.
+        field (str): Field that must hold the rows; empty when the answer is the row.
+        lane (Lane): The speed limit that it falls under.
+        stop (threading.Event): Set when nobody waits for the answer any more.
+        of_record (bool): It is asked of one record, so that 404 means that the record is gone.
+    """
+
+    url: str
+    params: Dict[str, Any]
+    name: str
+    field: str
+    lane: Lane
+    stop: threading.Event
+    of_record: bool = False
+
+
+class HarvestClient:
+    """A Harvest account over HTTP. It makes no request before it is asked for something.
+
+    Args:
+        token (Token): The sign-in.
+        account_id (Optional[str]): Account to read; None asks Harvest which one the token has.
+        base_url (str): Where the API is.
+        id_url (str): Where accounts and tokens are.
+        user_agent (str): Name of the application and a contact, which Harvest demands.
+        api (Lane): Speed limit of everything except reports.
+        reports (Lane): Speed limit of the reports.
+        runtime (RuntimeConfiguration): dlt's settings for time-outs and retries.
+    """
+
+    def __init__(
+        self,
+        token: Token,
+        account_id: Optional[str],
+        base_url: str,
+        id_url: str,
+        user_agent: str,
+        api: Lane,
+        reports: Lane,
+        runtime: RuntimeConfiguration,
+    ) -> None:
+        self.base_url = base_url
+        self._token = token
+        self._account_id = account_id
+        self._account_lock = threading.Lock()
+        self._id_url = id_url
+        self._user_agent = user_agent
+        self._api = api
+        self._reports = reports
+        self._runtime = runtime
+        self._local = threading.local()
+
+    def lane(self, stream: Stream) -> Lane:
+        return self._reports if stream.path.startswith("/reports/") else self._api
+
+    @property
+    def _session(self) -> _Session:
+        # a requests session is not made to be shared by threads
+        if not hasattr(self._local, "session"):
+            self._local.session = _Session(self._user_agent, self._runtime.request_timeout)
+        return self._local.session  # type: ignore[no-any-return]
+
+    def _account(self, stop: threading.Event) -> str:
+        """The account to read: when it was left out, the only Harvest account of the token."""
+        with self._account_lock:
+            if not self._account_id:
+                url = f"{self._id_url}/accounts"
+                call = Call(url, {}, "accounts", "accounts", self._api, stop)
+                found = self._patiently(call, {})
+                rows = [row for row in found.rows if row.get("product") == "harvest"]
+                if len(rows) != 1:
+                    names = ", ".join(f"{row.get('id')} ({row.get('name')})" for row in rows)
+                    raise HarvestError(
+                        f"The token has {len(rows)} Harvest accounts, {names}: set account_id"
+                        " under [sources.harvest] in .dlt/secrets.toml to one of them."
+                        if rows
+                        else f"The token has no Harvest account: create one at {TOKENS_PAGE} while"
+                        " signed in to the account that is to be loaded."
+                    )
+                self._account_id = str(rows[0]["id"])
+            return self._account_id
+
+    def get(self, call: Call) -> Page:
+        """Reads one page, however many attempts it takes.
+
+        Raises:
+            AccessRefused: 403.
+            RecordGone: 404 for a call of one record.
+            HarvestError: Everything else that another attempt does not mend.
+        """
+        url = self.base_url + call.url if call.url.startswith("/") else call.url
+        check_same_host(url, self.base_url)
+        headers = {"Harvest-Account-Id": self._account(call.stop)}
+        return self._patiently(call._replace(url=url), headers)
+
+    def _patiently(self, call: Call, headers: Dict[str, str]) -> Page:
+        attempts = self._runtime.request_max_attempts
+
+        def wait(state: RetryCallState) -> float:
+            fault = state.outcome.exception() if state.outcome else None
+            seconds = getattr(fault, "wait", None)
+            if seconds is None:
+                backoff = self._runtime.request_backoff_factor * 2 ** (state.attempt_number - 1)
+                seconds = min(backoff, self._runtime.request_max_retry_delay)
+            logger.warning(
+                f"{call.name}: {fault}; attempt {state.attempt_number + 1} of {attempts}"
+                f" in {seconds:.0f} s"
+            )
+            return float(seconds)
+
+        def sleep(seconds: float) -> None:
+            if call.stop.wait(seconds):
+                raise Stopped
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Passing),
+            stop=stop_after_attempt(attempts),
+            wait=wait,
+            sleep=sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, call, headers)
+        except _Passing as fault:
+            raise HarvestError(
+                f"{call.name}: {call.url.split('?')[0]} could not be read in {attempts} attempts:"
+                f" {fault}. Nothing of this run was loaded; the next one goes on from the last"
+                " good one."
+            ) from None
+
+    def _attempt(self, call: Call, headers: Dict[str, str]) -> Page:
+        try:
+            token = self._token.get(self._session)
+            answer = self._ask(call, headers, token)
+            if answer.status_code == 401 and not self._token.personal:
+                answer = self._ask(call, headers, self._token.get(self._session, refused=token))
+        except requests.RequestException as error:
+            raise _Passing(_in_words(error)) from None
+        if answer.status_code != 200:
+            raise self._meaning(answer, call)
+        try:
+            body = json.loads(answer.content, parse_float=Decimal)
+        except ValueError:
+            kind = answer.headers.get("Content-Type", "something").split(";")[0]
+            raise _Passing(f"the answer is {kind} and not whole JSON") from None
+        rows = body.get(call.field) if isinstance(body, dict) and call.field else [body]
+        if not isinstance(body, dict) or not isinstance(rows, list):
+            raise _Passing(f"the answer has no {call.field or 'object'}")
+        return Page(body, rows, _date(answer).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    def _ask(self, call: Call, headers: Dict[str, str], token: str) -> requests.Response:
+        call.lane.enter(call.stop)
+        return self._session.get(call.url, params=call.params, headers=headers, auth=_Bearer(token))
+
+    def _meaning(self, answer: requests.Response, call: Call) -> Exception:
+        """What an answer other than 200 means."""
+        status = answer.status_code
+        if status == 429:
+            asked = _retry_after(answer)
+            seconds = call.lane.window if asked is None else asked
+            if seconds > LONGEST_WAIT:
+                return HarvestError(
+                    f"{call.name}: Harvest asks to wait {seconds:.0f} s (429): run again later."
+                )
+            call.lane.pause(seconds)
+            return _Passing("Harvest's speed limit was reached (429)", seconds)
+        if status >= 500:
+            return _Passing(f"Harvest answered {status}", _retry_after(answer))
+        if status == 401:
+            return HarvestError(
+                f"Harvest refused the access token (401): create one at {TOKENS_PAGE} and set"
+                " access_token under [sources.harvest] in .dlt/secrets.toml, or"
+                " SOURCES__HARVEST__ACCESS_TOKEN in the environment."
+            )
+        if status == 403:
+            return AccessRefused(f"{call.name}: Harvest refused access (403)")
+        if status in (404, 422) and call.of_record:
+            # 422: the user is no longer a manager, so there are no teammates to be had
+            return RecordGone(f"{call.name}: {call.url} is gone ({status})")
+        if status == 404:
+            return HarvestError(
+                f"Harvest does not know the account_id {self._account_id} for this token (404 at"
+                f" {call.name}): the ids are listed at {TOKENS_PAGE}."
+            )
+        return HarvestError(
+            f"{call.name}: Harvest rejected the request ({status}{_said(answer)}): {answer.url}."
+        )
+
+
+class Reader:
+    """The requests of one resource: under way side by side, and dropped when it ends.
+
+    Its methods are generators to be used with `yield from`: they yield None while they wait, so
+    that dlt goes on with the other resources meanwhile.
+    """
+
+    def __init__(self, client: HarvestClient, stream: Stream) -> None:
+        self._client = client
+        self.stream = stream
+        self.requests = 0
+        self._stop = threading.Event()
+        self._futures: Set[Future[Page]] = set()
+        self._once: Optional[Future[Page]] = None
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stop.set()
+        for future in list(self._futures):
+            future.cancel()
+
+    def submit(self, url: str, params: Optional[Dict[str, Any]] = None) -> "Future[Page]":
+        """Starts one request. `params` None means that `url` has them, as `links.next` does."""
+        self.requests += 1
+        lane = self._client.lane(self.stream)
+        field = self.stream.field if self.stream.key else ""
+        query = {"per_page": PER_PAGE, **params} if params is not None and field else {}
+        of_record = self.stream.kind == "child"
+        call = Call(url, query, self.stream.name, field, lane, self._stop, of_record)
+        future = lane.submit(self._client.get, call)
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
+        return future
+
+    def once(self, path: str) -> Waiting[Page]:
+        """One request whose answer several wait for. The first of them to give up ends it."""
+        self._once = self._once or self.submit(path)
+        try:
+            return (yield from self.wait(self._once))
+        finally:
+            if not self._once.done():
+                self._stop.set()
+
+    def wait(self, future: "Future[T]") -> Waiting[T]:
+        while not future.done():
+            signals.raise_if_signalled()
+            yield None
+        return future.result()
+
+    def side_by_side(self, calls: Iterator["Future[Page]"]) -> Iterator[Optional["Future[Page]"]]:
+        """The calls in order, each when it is done, with up to `AHEAD` of them under way."""
+        ahead: Deque[Future[Page]] = deque()
+        while True:
+            while len(ahead) < AHEAD and (call := next(calls, None)) is not None:
+                ahead.append(call)
+            if not ahead:
+                return
+            done = ahead.popleft()
+            while not done.done():
+                signals.raise_if_signalled()
+                yield None
+            yield done
+
+    def pages(self, stamp: str = "", **params: Any) -> Iterator[Optional[Page]]:
+        """All pages of the list.
+
+        The rows of a list that is paged by number shift between its pages when others come or
+        go. That is noticed, and the list is then read (and yielded) again.
+
+        Args:
+            stamp (str): Field that tells which rows are new to the list since the walk began:
+                `updated_at` when it is filtered by that, else `created_at`.
+            **params (Any): Filters.
+
+        Raises:
+            HarvestError: The list never stood still.
+        """
+        params = {name: value for name, value in params.items() if value is not None}
+        walk = self._numbered if self.stream.numbered else self._linked
+        for attempt in range(REREADS + 1):
+            if (yield from walk(params, stamp, strict=attempt == 0)):
+                return
+            logger.warning(
+                f"{self.stream.name}: rows came or went while the list was read; reading it"
+                f" again ({attempt + 1} of {REREADS})"
+            )
+            # into Harvest's next second, so that what is new since then can be told
+            yield from self.pause(1)
+        raise HarvestError(
+            f"{self.stream.name}: the list changed each of the {REREADS + 1} times that it was"
+            " read; nothing of this run was loaded: run again at a quieter hour."
+        )
+
+    def pause(self, seconds: float) -> Waiting[None]:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            signals.raise_if_signalled()
+            yield None
+
+    def _linked(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
+        """Walks by `links.next`, which leads on reliably where Harvest pages by cursor."""
+        page: Page = yield from self.wait(self.submit(self.stream.path, params))
+        seen: Set[str] = set()
+        while True:
+            yield page._replace(first=not seen)
+            if not page.next:
+                return True
+            if page.next in seen or len(seen) > 10 + 2 * int(page.body.get("total_pages") or 0):
+                raise HarvestError(
+                    f"{self.stream.name}: Harvest's links to the next page never end"
+                    f" ({page.next}); nothing of this run was loaded."
+                )
+            seen.add(page.next)
+            page = yield from self.wait(self.submit(page.next))
+
+    def _numbered(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
+        """Walks the page numbers. Returns whether no row can have slipped through.
+
+        Every row that the first page counted has to be seen. New rows must not stand in for
+        missing ones: they are told by `stamp`, or, where there is none, nothing may have moved.
+        Rows of the second in which the walk began may be new or not. A `strict` walk takes them
+        for new; the next one, whose clock may stand still, does not.
+        """
+        first: Page = yield from self.wait(self.submit(self.stream.path, params))
+        if first.next:
+            check_same_host(first.next, self._client.base_url)
+        last = int(first.body.get("total_pages") or 1)
+        yield first._replace(first=True)
+        if last == 1:
+            return True
+        total = int(first.body["total_entries"])
+        old: Set[Any] = set()
+        steady = True
+
+        def numbers() -> Iterator["Future[Page]"]:
+            number = 1
+            # `last` grows when rows are added meanwhile
+            while number < last:
+                number += 1
+                yield self.submit(self.stream.path, {**params, "page": number})
+
+        def count(page: Page, number: int) -> None:
+            for index, row in enumerate(page.rows):
+                since = str(row.get(stamp) or "")
+                if since < first.now or (since == first.now and not strict):
+                    old.add(row["id"] if stamp else (number, index))
+
+        count(first, 1)
+        number = 1
+        for call in self.side_by_side(numbers()):
+            if call is None:
+                yield None
+                continue
+            page = call.result()
+            number += 1
+            last = max(last, int(page.body.get("total_pages") or 1))
+            steady = steady and page.body.get("total_entries") == total
+            count(page, number)
+            yield page
+        return len(old) >= total if stamp else steady and len(old) == total
+
+    def rows(self, **params: Any) -> Waiting[List[Dict[str, Any]]]:
+        """All rows of a list that fits into memory, from one undisturbed walk."""
+        rows: List[Dict[str, Any]] = []
+        for page in self.pages(**params):
+            if page is None:
+                yield None
+                continue
+            rows = [*([] if page.first else rows), *page.rows]
+        return rows
+
+
+def check_same_host(url: str, base_url: str) -> None:
+    """Refuses an address at which the token has no business.
+
+    Raises:
+        HarvestError: `url` has another scheme, host or port than `base_url`.
+    """
+    if urlsplit(url)[:2] != urlsplit(base_url)[:2]:
+        where = urlsplit(url)
+        raise HarvestError(
+            f"Harvest's answer leads to {where.scheme}://{where.netloc}, which is not"
+            f" {urlsplit(base_url).netloc}: not followed, since the access token must not go there."
+        )
+
+
+def _date(answer: requests.Response) -> datetime:
+    """Harvest's clock, which may differ from this machine's by hours."""
+    try:
+        return parsedate_to_datetime(answer.headers["Date"]).astimezone(timezone.utc)
+    except (KeyError, ValueError, TypeError):
+        return datetime.now(timezone.utc)
+
+
+def _retry_after(answer: requests.Response) -> Optional[float]:
+    """Seconds that Harvest asks to wait, given as such or as a date."""
+    header = answer.headers.get("Retry-After", "").strip()
+    if header.isdigit():
+        return float(header)
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - _date(answer)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _said(answer: requests.Response) -> str:
+    """What Harvest said about an error, if it did so in JSON."""
+    try:
+        return f": {answer.json()['message']}"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _in_words(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    text = str(error)
+    if "NameResolution" in text or "getaddrinfo" in text:
+        return "the host's name is not known: check base_url and the network"
+    if "refused" in text.lower():
+        return "the connection was refused: check base_url and the network"
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError,)):
+        return "the answer broke off"
+    if isinstance(error, requests.ConnectionError):
+        return "the connection broke"
+    return type(error).__name__

@@ -1,0 +1,562 @@
+"""What becomes of pages: lists, per-parent streams (transformers), wholes and reports."""
+
+from concurrent.futures import Future
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+import dlt
+from dlt.common import logger
+from dlt.common.schema import Schema
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.common.time import ensure_pendulum_datetime
+from dlt.extract import DltResource
+
+from .client import AccessRefused, HarvestClient, HarvestError, Page, Reader, RecordGone, Waiting
+from .settings import STREAMS, Stream
+
+Row = Dict[str, Any]
+Items = Iterator[Any]
+"""What a resource yields: lists of rows, and None while it waits for an answer."""
+SpentDates = Optional[Tuple[str, str]]
+"""Oldest and newest `spent_date`; None where there is no row."""
+
+DATED = ("time_entries", "expenses")
+"""The streams that reports are made of."""
+
+
+class Run:
+    """What the resources of one run of the pipeline share."""
+
+    def __init__(self, client: HarvestClient, load_id: str) -> None:
+        self.load_id = load_id
+        self.skipped: Dict[str, str] = {}
+        self.spent_dates: Dict[str, SpentDates] = {}
+        self.walking: Set[str] = set()
+        self.company = Reader(client, STREAMS["company"])
+
+
+class Account:
+    """The account that a source reads, and how.
+
+    Args:
+        client (HarvestClient): The connection.
+        start_date (Optional[str]): Start of the first run, as a UTC date-time.
+        report_period (str): `year`, `quarter` or `month`.
+        report_lookback_days (int): Days after its end in which a window is read again.
+        substream_refresh_hours (float): Hours until the children of all parents are read again.
+        on_forbidden (str): `skip` or `raise`.
+    """
+
+    def __init__(
+        self,
+        client: HarvestClient,
+        start_date: Optional[str],
+        report_period: str,
+        report_lookback_days: int,
+        substream_refresh_hours: float,
+        on_forbidden: str,
+    ) -> None:
+        self.client = client
+        self.start_date = start_date
+        self.report_period = report_period
+        self.report_lookback_days = report_lookback_days
+        self.substream_refresh_hours = substream_refresh_hours
+        self.on_forbidden = on_forbidden
+        self._run: Optional[Run] = None
+
+    @property
+    def run(self) -> Run:
+        """The present run: a source may be used for several, one after the other."""
+        try:
+            load_id = dlt.current.load_package_state()["load_id"]
+        except CurrentLoadPackageStateNotAvailable:
+            load_id = ""
+        if self._run is None or self._run.load_id != load_id:
+            self._run = Run(self.client, load_id)
+        return self._run
+
+    def read(
+        self, stream: Stream, work: Callable[[Reader], Items], on_behalf: Sequence[Stream] = ()
+    ) -> Items:
+        """Does the work of a resource, unless the account has not got the stream or refuses it.
+
+        Args:
+            stream (Stream): What is read.
+            work (Callable[[Reader], Items]): Reads it.
+            on_behalf (Sequence[Stream]): The streams that depend on it, if not itself alone.
+        """
+        run = self.run
+        names = [dependent.name for dependent in on_behalf or (stream,)]
+        resources = [dlt.current.source().resources[name] for name in names]
+        for resource in resources:
+            if resource.write_disposition == "skip":
+                # it was left out the last time that this source was used
+                whole = STREAMS[resource.name].kind == "whole"
+                resource.apply_hints(write_disposition="replace" if whole else "merge")
+        if run.skipped.keys() >= set(names):
+            return
+        with Reader(self.client, stream) as reader:
+            try:
+                if stream.feature and (yield from self._lacks(stream.feature)):
+                    self._skip(resources, f"{stream.feature} is switched off in Harvest")
+                else:
+                    yield from work(reader)
+            except AccessRefused as refused:
+                why = f"Harvest refused it (403), since it needs the role {stream.permission}"
+                if self.on_forbidden == "raise":
+                    raise HarvestError(f"{stream.name}: {why}; nothing was loaded.") from refused
+                self._skip(resources, why)
+        metrics = resources[0].custom_metrics
+        metrics["requests"] = metrics.get("requests", 0) + reader.requests
+
+    def _skip(self, resources: Sequence[DltResource], why: str) -> None:
+        """Leaves streams out, visibly, and their tables as they were."""
+        skipped = self.run.skipped
+        for resource in resources:
+            skipped[resource.name] = why
+            logger.warning(f"{resource.name} is not read: {why}; its table is left as it was")
+            resource.custom_metrics["skipped"] = why
+            # dlt would empty a table that is to be replaced when its resource yields nothing
+            resource.apply_hints(write_disposition="skip")
+        if skipped.keys() >= dlt.current.source().resources.selected.keys():
+            raise HarvestError(
+                "Harvest let none of the streams be read: "
+                + "; ".join(f"{name}: {why}" for name, why in skipped.items())
+            )
+
+    def company(self) -> Waiting[Page]:
+        """The account's settings, read once in a run."""
+        return (yield from self.run.company.once(STREAMS["company"].path))
+
+    def _lacks(self, feature: str) -> Waiting[bool]:
+        try:
+            company = yield from self.company()
+        except AccessRefused:
+            return False
+        return company.body.get(feature) is False
+
+
+class Cursor:
+    """Holds the `updated_at` cursor back to the moment at which Harvest was asked.
+
+    A row that changes while a list is read may have been read already. If the cursor went on to
+    the `updated_at` of a row that changed still later, the first would never be read again.
+    """
+
+    def __init__(self) -> None:
+        self.now: Optional[str] = None
+
+    def capped(self, values: Sequence[str]) -> str:
+        newest = max(values)
+        return newest if self.now is None else min(newest, self.now)
+
+    def incremental(self, start_date: Optional[str]) -> "dlt.sources.incremental[str]":
+        return dlt.sources.incremental[str](
+            "updated_at",
+            initial_value=start_date,
+            last_value_func=self.capped,
+            # a row that carries the cursor's very second is known by all of its content: by its
+            # key alone, a second change within that second would be taken for a repetition
+            primary_key=lambda row: list(row),
+            on_cursor_value_missing="include",
+        )
+
+
+def _since(cursor: Optional[str]) -> Optional[str]:
+    """`updated_since` that has the cursor's own second in it, whether inclusive or not."""
+    if cursor is None:
+        return None
+    moment = ensure_pendulum_datetime(cursor).subtract(seconds=1)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def list_resource(account: Account, stream: Stream) -> DltResource:
+    """A list that is read incrementally: rows new or changed since the last run, merged by key.
+
+    Yields lists of rows as Harvest has them.
+    """
+    cursor = Cursor()
+    incremental = cursor.incremental(account.start_date)
+
+    @dlt.resource(
+        name=stream.name, primary_key=stream.key, write_disposition="merge", file_format="parquet"
+    )
+    def rows(
+        updated_at: dlt.sources.incremental[str] = incremental,
+    ) -> Items:
+        cursor.now = None
+        since = _since(updated_at.last_value)
+        run = account.run
+        if stream.name in DATED and since is None:
+            run.walking.add(stream.name)
+
+        def work(reader: Reader) -> Items:
+            dates: SpentDates = None
+            stamp = "updated_at" if since else "created_at"
+            for page in reader.pages(stamp, updated_since=since):
+                if page is None:
+                    yield None
+                    continue
+                cursor.now = cursor.now or page.now
+                if stream.name in DATED:
+                    dates = _widen(dates, page.rows)
+                yield from _rows(stream, page.rows)
+            if stream.name in DATED:
+                state = dlt.current.source_state()
+                state["spent_dates"] = _widen(dates, [], state.get("spent_dates"))
+            run.spent_dates[stream.name] = dates
+
+        yield from account.read(stream, work)
+        run.walking.discard(stream.name)
+
+    return rows
+
+
+def whole_resource(account: Account, stream: Stream) -> DltResource:
+    """A list, or the company, that is read and replaced as a whole."""
+
+    @dlt.resource(
+        name=stream.name, primary_key=stream.key, write_disposition="replace", file_format="parquet"
+    )
+    def rows() -> Items:
+        def work(reader: Reader) -> Items:
+            if stream.name == "company":
+                found = (yield from account.company()).rows
+            else:
+                found = yield from reader.rows()
+            yield from _rows(stream, found)
+
+        yield from account.read(stream, work)
+
+    return rows
+
+
+class Plan(NamedTuple):
+    """Which parents one stream asks for.
+
+    Attributes:
+        since (Optional[str]): Those updated since then, by Harvest's clock; None for all.
+        again (bool): Their children were read before, so that there may be some to remove.
+    """
+
+    since: Optional[str]
+    again: bool
+
+
+class Walk:
+    """One reading of a list of parents, on behalf of several streams."""
+
+    def __init__(self, plans: Dict[str, Plan]) -> None:
+        self.plans = plans
+        self.now = ""
+        self.open = 0
+        self.read: Set[str] = set()
+
+
+class ParentPage(NamedTuple):
+    """A page of parents, on its way to the streams that wait for it."""
+
+    walk: Walk
+    rows: List[Row]
+
+
+def parent_listing(account: Account, parent: Stream) -> DltResource:
+    """The list of parents, read once for its own table and for the streams below it.
+
+    It is no table itself. It reads what the neediest of the selected streams asks for: all
+    parents when the children of all are due to be read again, else those that changed.
+    """
+
+    @dlt.resource(name=f"{parent.name}_listing", selected=False)
+    def listing() -> Items:
+        selected = dlt.current.source().resources.selected
+        family = [
+            stream
+            for stream in STREAMS.values()
+            if stream.name in selected and parent.name in (stream.name, stream.parent)
+        ]
+        children = [stream for stream in family if stream.parent]
+        walk = Walk({stream.name: _plan(account, stream) for stream in family})
+        starts = [plan.since for plan in walk.plans.values()]
+        since = None if None in starts else min(start for start in starts if start)
+        since = _since(since) or account.start_date
+
+        def work(reader: Reader) -> Items:
+            for page in reader.pages("updated_at" if since else "created_at", updated_since=since):
+                if page is None:
+                    yield None
+                    continue
+                walk.now = walk.now or page.now
+                walk.open += len(children)
+                yield ParentPage(walk, page.rows)
+            while walk.open:
+                yield None
+            for child in children:
+                if child.name not in account.run.skipped:
+                    _remember(walk, child)
+
+        yield from account.read(parent, work, on_behalf=family)
+
+    return listing
+
+
+def _plan(account: Account, stream: Stream) -> Plan:
+    state = dlt.current.resource_state(stream.name)
+    if not stream.parent:
+        cursor = state.get("incremental", {}).get("updated_at", {})
+        return Plan(cursor.get("last_value"), again=False)
+    walked_at = state.get("walked_at")
+    if walked_at is None:
+        return Plan(None, again=False)
+    hours = (datetime.now(timezone.utc) - datetime.fromisoformat(walked_at)).total_seconds() / 3600
+    # a clock that was set back must not put the walk off
+    due = not 0 <= hours < account.substream_refresh_hours
+    return Plan(None if due else state["read_at"], again=True)
+
+
+def _remember(walk: Walk, child: Stream) -> None:
+    """Notes what was read, once the children of all parents have been."""
+    state = dlt.current.resource_state(child.name)
+    everything = walk.plans[child.name].since is None
+    if everything:
+        state["walked_at"] = datetime.now(timezone.utc).isoformat()
+    if everything or child.name in walk.read:
+        state["read_at"] = walk.now
+
+
+def parent_resource(account: Account, stream: Stream, listing: DltResource) -> DltResource:
+    """The table of a list that has other streams below it: new and changed rows, merged by key."""
+    cursor = Cursor()
+    incremental = cursor.incremental(account.start_date)
+
+    @dlt.transformer(
+        data_from=listing,
+        name=stream.name,
+        primary_key=stream.key,
+        write_disposition="merge",
+        file_format="parquet",
+    )
+    def rows(
+        page: ParentPage,
+        updated_at: dlt.sources.incremental[str] = incremental,
+    ) -> Items:
+        cursor.now = page.walk.now
+        yield from _rows(stream, page.rows)
+
+    return rows
+
+
+def child_resource(account: Account, stream: Stream, listing: DltResource) -> DltResource:
+    """The rows below each parent, which replace those that the parent had before."""
+
+    @dlt.transformer(
+        data_from=listing,
+        name=stream.name,
+        primary_key=stream.key,
+        merge_key=stream.parent_key,
+        columns={"deleted_at": {"hard_delete": True}},
+        write_disposition="merge",
+        file_format="parquet",
+    )
+    def rows(page: ParentPage) -> Items:
+        walk = page.walk
+        plan = walk.plans[stream.name]
+        parents = [
+            (parent["id"], stream.parent_role in ("", *(parent.get("access_roles") or ())))
+            for parent in page.rows
+            if plan.since is None or (parent.get("updated_at") or plan.since) >= plan.since
+        ]
+
+        def work(reader: Reader) -> Items:
+            having = [parent for parent, has in parents if has]
+            calls = reader.side_by_side(
+                reader.submit(stream.path.format(id=parent), {}) for parent in having
+            )
+            for parent, has in parents:
+                found: Optional[List[Row]] = []
+                if has:
+                    walk.read.add(stream.name)
+                    while (call := next(calls)) is None:
+                        yield None
+                    found = yield from _all_of(reader, call)
+                if found is None:
+                    continue
+                key = {stream.parent_key: parent}
+                if found:
+                    yield from _rows(stream, [{**key, **row} for row in found])
+                elif plan.again:
+                    yield [_tombstone(stream, key)]
+            yield from _rows(stream, [])
+
+        yield from account.read(stream, work)
+        walk.open -= 1
+
+    return rows
+
+
+def _all_of(reader: Reader, call: "Future[Page]") -> Waiting[Optional[List[Row]]]:
+    """The rows below one parent; None when the parent is gone."""
+    try:
+        page = call.result()
+        rows = page.rows
+        while page.next:
+            page = yield from reader.wait(reader.submit(page.next))
+            rows = rows + page.rows
+        return rows
+    except RecordGone as gone:
+        logger.warning(f"{gone}; passed over")
+        return None
+
+
+def report_resource(account: Account, stream: Stream) -> DltResource:
+    """A report in windows of time, each of which replaces what was stored of it before."""
+
+    @dlt.resource(
+        name=stream.name,
+        merge_key=("period_start", "period_end"),
+        columns={"deleted_at": {"hard_delete": True}},
+        write_disposition="merge",
+        file_format="parquet",
+    )
+    def rows() -> Items:
+        def work(reader: Reader) -> Items:
+            first, last = yield from _span(account, reader)
+            state = dlt.current.resource_state(stream.name)
+            known: List[List[str]] = state.get("windows", [])
+            wanted = windows(account.report_period, first, last)
+            settled = date.today() - timedelta(days=account.report_lookback_days)
+            due = [
+                window
+                for window in wanted
+                if [str(day) for day in window] not in known or window[1] >= settled
+            ]
+            calls = reader.side_by_side(
+                reader.submit(stream.path, {"from": start, "to": end}) for start, end in due
+            )
+            for start, end in due:
+                while (call := next(calls)) is None:
+                    yield None
+                page = call.result()
+                found = page.rows
+                if page.next:
+                    found = yield from reader.rows(**{"from": start, "to": end})
+                key = {"period_start": str(start), "period_end": str(end)}
+                if found:
+                    yield from _rows(stream, [{**key, **row} for row in found])
+                elif list(key.values()) in known:
+                    yield [_tombstone(stream, key)]
+            kept = [[str(day) for day in window] for window in wanted]
+            # windows of another length, from before report_period was changed
+            for window in known:
+                if window not in kept:
+                    key = dict(zip(("period_start", "period_end"), window, strict=True))
+                    yield [_tombstone(stream, key)]
+            yield from _rows(stream, [])
+            state["windows"] = kept
+
+        yield from account.read(stream, work)
+
+    return rows
+
+
+def windows(period: str, first: date, last: date) -> List[Tuple[date, date]]:
+    """Windows of the calendar that cover two days and all between them.
+
+    Args:
+        period (str): `year`, `quarter` or `month`.
+        first (date): First day to cover.
+        last (date): Last day to cover.
+
+    Returns:
+        List[Tuple[date, date]]: First and last day of each, oldest first.
+    """
+    months = {"year": 12, "quarter": 3, "month": 1}[period]
+    start = date(first.year, (first.month - 1) // months * months + 1, 1)
+    found = []
+    while start <= last:
+        following = start.year * 12 + start.month - 1 + months
+        after = date(following // 12, following % 12 + 1, 1)
+        found.append((start, after - timedelta(days=1)))
+        start = after
+    return found
+
+
+def _span(account: Account, reader: Reader) -> Waiting[Tuple[date, date]]:
+    """First and last day that reports have to cover."""
+    # one day on, where it is tomorrow already
+    today = date.today() + timedelta(days=1)
+    state = dlt.current.source_state()
+    if "spent_dates" not in state:
+        run = account.run
+        dates: SpentDates = None
+        for name in DATED:
+            while name in run.walking:
+                yield None
+            if name not in run.spent_dates:
+                run.walking.add(name)
+                run.spent_dates[name] = yield from _spent_dates(account, STREAMS[name])
+                run.walking.discard(name)
+            dates = _widen(dates, [], run.spent_dates[name])
+        state["spent_dates"] = dates
+    first, last = state["spent_dates"] or (None, None)
+    if account.start_date:
+        first = max(first or "", account.start_date[:10])
+    return (
+        date.fromisoformat(first) if first else today,
+        max(today, date.fromisoformat(last)) if last else today,
+    )
+
+
+def _spent_dates(account: Account, stream: Stream) -> Waiting[SpentDates]:
+    """Oldest and newest `spent_date` of a list that is sorted by it."""
+    dates: SpentDates = None
+
+    def work(reader: Reader) -> Items:
+        nonlocal dates
+        page = yield from reader.wait(reader.submit(stream.path, {}))
+        dates = _widen(None, page.rows)
+        if page.next:
+            page = yield from reader.wait(reader.submit(page.body["links"]["last"]))
+            dates = _widen(dates, page.rows)
+
+    yield from account.read(stream, work)
+    return dates
+
+
+def _widen(dates: SpentDates, rows: Sequence[Row], other: SpentDates = None) -> SpentDates:
+    days = [row["spent_date"] for row in rows if row.get("spent_date")]
+    days += [*(dates or ()), *(other or ())]
+    return (min(days), max(days)) if days else None
+
+
+def _tombstone(stream: Stream, key: Row) -> Row:
+    """A row that removes all rows with its merge key, and is not stored itself."""
+    ids = {name: 0 for name in stream.key if name == "id"}
+    return {**key, **ids, "deleted_at": datetime.now(timezone.utc)}
+
+
+def _rows(stream: Stream, rows: List[Row]) -> Items:
+    """Yields rows as dlt should get them, or creates the table if there are none yet."""
+    if rows:
+        _drop_nulls(dlt.current.source_schema(), stream.name, rows)
+        yield rows
+        return
+    state = dlt.current.resource_state(stream.name)
+    if not state.get("created"):
+        state["created"] = True
+        yield dlt.mark.materialize_table_schema()
+
+
+def _drop_nulls(schema: Schema, table: str, rows: List[Row]) -> None:
+    """Takes out objects and lists that are null, which would leave a column of their own."""
+    columns = schema.tables.get(table, {}).get("columns", {})
+    objects = {name.split("__")[0] for name in columns if "__" in name.strip("_")}
+    prefix = f"{table}__"
+    lists = {name[len(prefix) :] for name in schema.tables if name.startswith(prefix)}
+    for row in rows:
+        for name in objects | lists:
+            if name in row and row[name] is None:
+                del row[name]
+        for name in lists & row.keys():
+            if any(isinstance(item, dict) for item in row[name]):
+                _drop_nulls(schema, prefix + name, row[name])
