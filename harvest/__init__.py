@@ -90,21 +90,24 @@ def harvest_source(
     """
     _check("report_period", report_period, ("year", "quarter", "month"))
     _check("on_forbidden", on_forbidden, ("skip", "raise"))
+    token = Token(
+        _filled(access_token),
+        _filled(client_id),
+        _filled(client_secret),
+        _filled(refresh_token),
+        f"{_url('id_url', id_url)}/oauth2/token",
+    )
     account = Account(
         client=HarvestClient(
-            token=Token(
-                _filled(access_token),
-                _filled(client_id),
-                _filled(client_secret),
-                _filled(refresh_token),
-                f"{_url('id_url', id_url)}/oauth2/token",
-            ),
+            token=token,
             account_id=_filled(account_id),
             base_url=_url("base_url", base_url),
             id_url=_url("id_url", id_url),
             user_agent=user_agent,
-            api=Lane("api", rate_limit, rate_window, workers=8),
-            reports=Lane("reports", report_rate_limit, report_rate_window, workers=4),
+            api=Lane.of(token.owner, "api", rate_limit, rate_window, workers=8),
+            reports=Lane.of(
+                token.owner, "reports", report_rate_limit, report_rate_window, workers=4
+            ),
             runtime=dlt.current.run_context().runtime_config,
         ),
         start_date=_moment(_filled(start_date)),

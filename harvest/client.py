@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import (
     Any,
     Callable,
+    ClassVar,
     Deque,
     Dict,
     Generator,
@@ -19,6 +20,7 @@ from typing import (
     NamedTuple,
     Optional,
     Set,
+    Tuple,
     TypeVar,
 )
 from urllib.parse import urljoin, urlsplit
@@ -114,6 +116,7 @@ class Token:
             "client_secret": client_secret,
             "refresh_token": refresh_token,
         }
+        self.owner = access_token or f"{client_id} {refresh_token}"
         self._lock = threading.Lock()
         self._fetched: Optional[str] = None
         self._expires = 0.0
@@ -202,6 +205,16 @@ class Lane:
         self._limiter = Limiter(Rate(rate, int(window * 1050)))
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=f"harvest-{name}")
         self._paused_until = 0.0
+
+    _all: ClassVar[Dict[Tuple[Any, ...], "Lane"]] = {}
+
+    @classmethod
+    def of(cls, token: str, name: str, rate: int, window: float, workers: int) -> "Lane":
+        """The lane of a token in this process: Harvest counts per token, not per source."""
+        key = (token, name, rate, window)
+        if key not in cls._all:
+            cls._all[key] = cls(name, rate, window, workers)
+        return cls._all[key]
 
     def submit(self, function: Callable[[C], T], argument: C) -> "Future[T]":
         return self._pool.submit(function, argument)

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 import dlt
 from dlt.common import logger
 from dlt.common.schema import Schema
+from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract import DltResource
@@ -537,14 +538,19 @@ def _tombstone(stream: Stream, key: Row) -> Row:
 
 def _rows(stream: Stream, rows: List[Row]) -> Items:
     """Yields rows as dlt should get them, or creates the table if there are none yet."""
+    schema = dlt.current.source_schema()
     if rows:
-        _drop_nulls(dlt.current.source_schema(), stream.name, rows)
+        _drop_nulls(schema, stream.name, rows)
         yield rows
-        return
     state = dlt.current.resource_state(stream.name)
     if not state.get("created"):
         state["created"] = True
         yield dlt.mark.materialize_table_schema()
+        # dlt creates the tables of lists with their first row, unless it is to empty them
+        package = dlt.current.load_package_state()["state"]
+        for table in schema.tables.values():
+            if table.get("parent") == stream.name and not has_table_seen_data(table):
+                package.setdefault("truncated_tables", []).append(table)
 
 
 def _drop_nulls(schema: Schema, table: str, rows: List[Row]) -> None:

@@ -1,0 +1,139 @@
+"""The command line: serve a made-up account, or change one that is being served."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+from .account import Account
+from .changes import KINDS
+from .server import Server
+
+PORT = 8722
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m sandbox",
+        description="A local Harvest API v2 over a made-up account. Without a command: serve it.",
+    )
+    top.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0: any free one")
+    top.add_argument("--time-entries", type=int, default=2000, metavar="N", help="default: 2000")
+    top.add_argument(
+        "--years",
+        type=float,
+        help="how far back the account goes (default: 2.5 for 2,000 entries, more for more)",
+    )
+    top.add_argument("--seed", type=int, default=1, help="another seed, another account")
+    top.add_argument("--no-limits", action="store_true", help="do not enforce the speed limits")
+    top.add_argument(
+        "--latency", type=float, default=0.0, metavar="SECONDS", help="delay of each answer"
+    )
+    top.add_argument("--quiet", action="store_true", help="print nothing")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    change = commands.add_parser("change", help="change the account of a running sandbox")
+    change.add_argument("--url", default=f"http://127.0.0.1:{PORT}", help="default: %(default)s")
+    change.add_argument("--seed", type=int, help="repeats the same draw (default: by the time)")
+    change.add_argument("--count", type=int, default=10, help="how many (default: 10)")
+    change.add_argument("--kinds", default=",".join(KINDS), help="default: %(default)s")
+    return top
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serves an account until it is told to stop; gives the exit code."""
+    began = time.monotonic()
+    if options.time_entries > 50000 and not options.quiet:
+        print(f"Making up an account with {options.time_entries:,} time entries ...", flush=True)
+    account = Account.generate(options.seed, options.time_entries, options.years)
+    server = Server(
+        account, limits=not options.no_limits, latency=options.latency, port=options.port
+    )
+    try:
+        server.start()
+    except OSError as error:
+        print(
+            f"Port {options.port} cannot be used ({error.strerror}); "
+            "choose another with --port, or --port 0 for any free one.",
+            file=sys.stderr,
+        )
+        return 1
+    if not options.quiet:
+        print(welcome(server, time.monotonic() - began), flush=True)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+    server.stop()
+    return 0
+
+
+def welcome(server: Server, seconds: float) -> str:
+    """What to know about a server that has just started."""
+    account = server.account
+    counts = account.counts()
+    ids = account.rows("time_entries") if counts["time_entries"] <= 2000 else []
+    since = f", since {ids[-1]['spent_date']}" if ids else ""
+    names = ("clients", "projects", "users", "time_entries", "expenses", "invoices", "estimates")
+    held = ", ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names)
+    own_port = "" if server.url.endswith(f":{PORT}") else f" --url {server.url}"
+    limits = "as Harvest's" if server.limits else "none"
+    return f"""\
+{account.company["name"]}, a made-up agency, is served at {server.base_url} ({seconds:.1f} s).
+It holds {held}{since}.
+Speed limits: {limits}. Added latency: {server.latency:g} s.
+
+Settings to use it, ready to paste:
+
+export SOURCES__HARVEST__BASE_URL={server.base_url}
+export SOURCES__HARVEST__ID_URL={server.id_url}
+export SOURCES__HARVEST__ACCESS_TOKEN={server.token}
+export SOURCES__HARVEST__ACCOUNT_ID={server.account_id}
+
+To change the account while it runs:  python -m sandbox change{own_port}
+To see what was asked of it:          curl {server.url}/sandbox/stats
+To stop:                              Ctrl+C"""
+
+
+def change(options: argparse.Namespace) -> int:
+    """Changes the account of a running sandbox; gives the exit code."""
+    seed = time.time_ns() % 2**31 if options.seed is None else options.seed
+    query = urlencode({"seed": seed, "count": options.count, "kinds": options.kinds})
+    try:
+        request = Request(f"{options.url}/sandbox/change?{query}", method="POST")
+        with urlopen(request) as response:
+            changes = json.load(response)["changes"]
+    except HTTPError as error:
+        print(json.load(error).get("message", error), file=sys.stderr)
+        return 1
+    except (URLError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        print(
+            f"No sandbox answers at {options.url} ({reason}); start one with: python -m sandbox",
+            file=sys.stderr,
+        )
+        return 1
+    for made in changes:
+        print(made["line"])
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; gives the exit code."""
+    options = parser().parse_args(arguments)
+    return change(options) if options.command == "change" else serve(options)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

