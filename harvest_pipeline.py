@@ -5,9 +5,14 @@ python harvest_pipeline.py --help says what it can do.
 
 import argparse
 import sys
-from typing import Any, List, Optional
+from contextlib import suppress
+from typing import Any, Dict, List, Optional, Sequence
 
 import dlt
+from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException
+from dlt.common.destination import Destination
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.pipeline.exceptions import CannotRestorePipelineException
 
 from harvest import HarvestError, harvest_source
 
@@ -24,7 +29,7 @@ Credentials: access_token (https://id.getharvest.com/developers) under [sources.
 
 
 def load(
-    resources: Optional[List[str]] = None,
+    resources: Sequence[str] = (),
     destination: Optional[str] = None,
     dataset: Optional[str] = None,
     full_refresh: bool = False,
@@ -33,7 +38,7 @@ def load(
     """Runs the pipeline once.
 
     Args:
-        resources (Optional[List[str]]): Streams to load; None for all.
+        resources (Sequence[str]): Streams to load; none means all.
         destination (Optional[str]): Name of a destination of dlt, instead of DuckDB.
         dataset (Optional[str]): Name of the dataset (schema), instead of `harvest_data`.
         full_refresh (bool): Read everything again and replace what is there.
@@ -42,92 +47,111 @@ def load(
     Returns:
         dlt.Pipeline: The pipeline, whose `last_trace` tells what was loaded and whose
             `dataset()` reads it.
+
+    Examples:
+        >>> load()
+        >>> load(["clients", "projects", "time_entries"], start_date="2024-01-01")
+        >>> load(destination="postgres").dataset().clients.df()
     """
+    source = harvest_source(**settings)
+    if unknown := [name for name in resources if name not in source.resources]:
+        raise HarvestError(
+            f"There is no stream {', '.join(unknown)}; there are: {', '.join(source.resources)}."
+        )
+    if resources:
+        source = source.with_resources(*resources)
+    try:
+        Destination.from_reference(destination or "duckdb")
+    except UnknownDestinationModule:
+        raise HarvestError(
+            f"dlt has no destination {destination}; those that it has are listed at"
+            " https://dlthub.com/docs/dlt-ecosystem/destinations."
+        ) from None
+
+    forget_other_target(destination or "duckdb", dataset or "harvest_data")
     pipeline = dlt.pipeline(
         pipeline_name="harvest", destination="duckdb", dataset_name="harvest_data"
     )
-    source = harvest_source(**settings)
-    if resources:
-        unknown = [name for name in resources if name not in source.resources]
-        if unknown:
-            raise HarvestError(
-                f"No such stream: {', '.join(unknown)}. There are: {', '.join(source.resources)}."
-            )
-        source = source.with_resources(*resources)
-    pipeline.run(
-        source,
-        destination=destination,
-        dataset_name=dataset,
-        write_disposition="replace" if full_refresh else None,
-    )
+    target: Dict[str, Any] = {"destination": destination, "dataset_name": dataset}
+    if pipeline.has_pending_data:
+        # what an interrupted run left behind: dlt would finish that, and read nothing new
+        pipeline.run(**target)
+    pipeline.run(source, write_disposition="replace" if full_refresh else None, **target)
     return pipeline
 
 
-def show(pipeline: dlt.Pipeline) -> None:
+def forget_other_target(destination: str, dataset: str) -> None:
+    """Lets the pipeline begin with what another target holds.
+
+    dlt keeps where a pipeline stands by the pipeline's name, here and in each target. Without
+    this, a second target would only get what has changed since the first was loaded.
+    """
+    with suppress(CannotRestorePipelineException):
+        last = dlt.attach("harvest")
+        if (last.destination.destination_name, last.dataset_name) != (destination, dataset):
+            last.drop()
+
+
+def report(pipeline: dlt.Pipeline) -> None:
     """Prints what the last run loaded, table by table, and where it is."""
     trace = pipeline.last_trace
-    counts = trace.last_normalize_info.row_counts if trace.last_normalize_info else {}
+    loaded = trace.last_normalize_info.row_counts if trace.last_normalize_info else {}
     skipped = {
-        name: metrics.custom_metrics["skipped"]
-        for step in (trace.last_extract_info.metrics.values() if trace.last_extract_info else ())
-        for each in step
-        for name, metrics in each["resource_metrics"].items()
-        if "skipped" in metrics.custom_metrics
+        name: resource.custom_metrics["skipped"]
+        for steps in (trace.last_extract_info.metrics.values() if trace.last_extract_info else ())
+        for step in steps
+        for name, resource in step["resource_metrics"].items()
+        if "skipped" in resource.custom_metrics
     }
-    rows = {name: count for name, count in counts.items() if not name.startswith("_dlt")}
-    for name, count in sorted(rows.items()):
-        print(f"{name:<40}{count:>10,}")
-    for name, why in skipped.items():
-        print(f"{name:<40}   skipped: {why}")
-    total = sum(rows.values())
-    print(f"{total:,} rows loaded into {pipeline.dataset_name} of {where(pipeline)}.")
-
-
-def where(pipeline: dlt.Pipeline) -> str:
-    """The destination in words, without its password."""
+    rows = {name: count for name, count in loaded.items() if count and name[0] != "_"}
+    for name in sorted(rows):
+        print(f"{name:<40}{rows[name]:>10,}")
+    for name, reason in skipped.items():
+        print(f"{name:<40}   skipped: {reason}")
     with pipeline.destination_client() as client:
-        return f"{pipeline.destination.destination_name} ({client.config})"
+        place = client.config
+    print(f"{sum(rows.values()):,} rows loaded into {pipeline.dataset_name} ({place}).")
 
 
-def why(error: BaseException) -> str:
-    """The one sentence that explains an exception: the cause at the bottom of dlt's wrappings."""
+def explain(error: BaseException) -> str:
+    """The one sentence that explains an exception: the innermost cause within dlt's wrappings."""
     cause: Optional[BaseException] = error
     while cause is not None:
-        if isinstance(cause, HarvestError):
-            return str(cause)
-        error, cause = cause, cause.__cause__
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        error = cause
+        if isinstance(error, HarvestError):
+            return str(error)
+        if isinstance(error, ConfigValueCannotBeCoercedException):
+            kind = getattr(error.hint, "__name__", error.hint)
+            return f"{error.field_name} is {error.field_value!r}, but has to be {kind}."
+        cause = error.__cause__
+    return f"{' '.join(str(error).split()) or type(error).__name__} (-v shows where)"
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(
-        description="Loads Harvest (time, projects, people, expenses, invoices, reports).",
+        description="Loads Harvest: time, projects, people, expenses, invoices, reports.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--resources", metavar="A,B", help="streams to load (default: all 33)")
-    parser.add_argument("--start-date", metavar="DATE", help="how far the first run goes back")
+    parser.add_argument("--resources", metavar="A,B", default="", help="streams (default: all 33)")
+    parser.add_argument("--start-date", metavar="DATE", help="how far back the first run goes")
     parser.add_argument("--destination", metavar="NAME", help="default: duckdb")
     parser.add_argument("--dataset", metavar="NAME", help="default: harvest_data")
     parser.add_argument("--full-refresh", action="store_true", help="read everything again")
-    parser.add_argument("-v", "--verbose", action="store_true", help="errors in full")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show errors in full")
     options = parser.parse_args(arguments)
     settings = {"start_date": options.start_date} if options.start_date else {}
+    resources = [name.strip() for name in options.resources.split(",") if name.strip()]
     try:
-        show(
-            load(
-                [name.strip() for name in (options.resources or "").split(",") if name.strip()],
-                options.destination,
-                options.dataset,
-                options.full_refresh,
-                **settings,
-            )
+        pipeline = load(
+            resources, options.destination, options.dataset, options.full_refresh, **settings
         )
     except Exception as error:
         if options.verbose:
             raise
-        print(f"error: {why(error)}", file=sys.stderr)
+        print(f"error: {explain(error)}", file=sys.stderr)
         return 1
+    report(pipeline)
     return 0
 
 

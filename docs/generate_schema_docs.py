@@ -23,39 +23,35 @@ PAGE = Path(__file__).parent / "schema.md"
 DIAGRAMS = {
     "Hours and expenses": (
         "What people record, and on which project.",
-        ["time_entries", "expenses", "users", "tasks", "projects", "clients", "expense_categories"],
+        "time_entries expenses users tasks projects clients expense_categories",
     ),
     "Who may work on what": (
         "People and tasks are assigned to projects.",
-        ["project_assignments__task_assignments", "project_assignments", "task_assignments"]
-        + ["user_assignments", "users", "projects", "tasks"],
+        "project_assignments__task_assignments project_assignments task_assignments"
+        " user_assignments users projects tasks",
     ),
     "People": (
         "Roles, rights, rates and teammates of each person.",
-        ["users__roles", "users__access_roles", "billable_rates", "cost_rates", "teammates"]
-        + ["roles__user_ids", "users", "roles"],
+        "roles roles__user_ids users__roles users__access_roles billable_rates cost_rates"
+        " teammates users",
     ),
     "Estimates and invoices": (
         "What goes to clients, and the hours and expenses that are billed by it.",
-        ["clients", "contacts", "estimates", "estimates__line_items", "estimate_messages"]
-        + ["estimate_messages__recipients", "invoices", "invoices__line_items"]
-        + ["invoices__payment_options", "invoice_messages", "invoice_messages__recipients"]
-        + ["invoice_payments", "time_entries", "expenses"],
+        "clients contacts estimates estimates__line_items estimate_messages"
+        " estimate_messages__recipients invoices invoices__line_items invoices__payment_options"
+        " invoice_messages invoice_messages__recipients invoice_payments time_entries expenses",
     ),
     "Reports": (
         "Sums, most of them for a period: each row names what was summed up.",
-        ["expenses_clients", "time_clients", "expenses_projects", "time_projects", "uninvoiced"]
-        + ["project_budget", "expenses_team", "time_team", "time_tasks", "expenses_categories"]
-        + ["projects", "clients", "users", "tasks", "expense_categories"],
+        "expenses_clients time_clients expenses_projects time_projects uninvoiced project_budget"
+        " expenses_team time_team time_tasks expenses_categories"
+        " projects clients users tasks expense_categories",
     ),
 }
-"""The pictures: title, what is to be seen, and the tables. Lines are drawn from the schema file."""
+"""The pictures: title, what is to be seen, tables. The arrows come from the schema file."""
 
 ALWAYS = {"project__id", "project_id", "user_assignment__id", "task_assignment__id", "id"}
 """Columns that lead on so surely that a line to where they lead in the end need not be drawn."""
-
-UNCONNECTED = {"company", "invoice_item_categories", "estimate_item_categories"}
-"""Tables in no picture: nothing points to them by a key."""
 
 INTRODUCTION = """\
 # Tables and columns
@@ -63,9 +59,9 @@ INTRODUCTION = """\
 <!-- Made by docs/generate_schema_docs.py from harvest/harvest.schema.yaml: change that file, run
      `python docs/generate_schema_docs.py`, and commit both. -->
 
-What the Harvest source loads: {streams} tables, one for each resource, and {children} child tables for the
-lists inside their rows. All of them have the columns below on every destination, also columns that hold
-nothing yet. What Harvest sends beyond that is added as new columns or tables.
+What the Harvest source loads: {streams} tables, one for each resource, and {children} child tables
+for the lists inside their rows. They have the columns below on every destination, also those that
+hold nothing yet. What Harvest sends beyond that is added as new columns or tables.
 
 - `client__id` is the field `id` of the object `client` in Harvest's answer.
 - `invoices__line_items` has the items of the list `line_items`, one row each. Its `_dlt_parent_id`
@@ -134,7 +130,7 @@ def render(tables: Tables) -> str:
     lines = [INTRODUCTION.format(streams=len(tables) - children, children=children)]
     lines += ["## How they hang together", "", LEGEND, ""]
     for title, (text, names) in DIAGRAMS.items():
-        lines += [f"### {title}", "", text, "", *diagram(tables, names), ""]
+        lines += [f"### {title}", "", text, "", *diagram(tables, names.split()), ""]
     lines += ["## All tables", "", "| table | what it holds |", "|---|---|"]
     lines += [f"| {link(name)} | {cell(table)} |" for name, table in tables.items()]
     for name, table in tables.items():
@@ -153,7 +149,9 @@ def diagram(tables: Tables, names: list[str]) -> list[str]:
         list[str]: A fenced Mermaid block.
     """
     lines = ["```mermaid", SPACING, "flowchart LR"]
-    lines += [f"    {name}" + (f'(["{name}"])' if "parent" in tables[name] else "") for name in names]
+    lines += [
+        f"    {name}" + (f'(["{name}"])' if "parent" in tables[name] else "") for name in names
+    ]
     for name in names:
         for label, target in edges(tables[name]):
             if target in names and not implied(tables, names, name, target):

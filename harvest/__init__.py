@@ -1,6 +1,6 @@
 """Loads Harvest (https://www.getharvest.com): time, projects, people, expenses, invoices."""
 
-from typing import Iterator, Literal, Optional
+from typing import Iterator, Optional, Sequence
 from urllib.parse import urlsplit
 
 import dlt
@@ -31,10 +31,10 @@ def harvest_source(
     refresh_token: Optional[TSecretStrValue] = None,
     account_id: Optional[str] = None,
     start_date: Optional[str] = None,
-    report_period: Literal["year", "quarter", "month"] = "year",
+    report_period: str = "year",
     report_lookback_days: int = 90,
     substream_refresh_hours: float = 24,
-    on_forbidden: Literal["skip", "raise"] = "skip",
+    on_forbidden: str = "skip",
     user_agent: str = USER_AGENT,
     base_url: str = BASE_URL,
     id_url: str = ID_URL,
@@ -90,6 +90,14 @@ def harvest_source(
     """
     _check("report_period", report_period, ("year", "quarter", "month"))
     _check("on_forbidden", on_forbidden, ("skip", "raise"))
+    for name, value in (
+        ("rate_limit", rate_limit),
+        ("rate_window", rate_window),
+        ("report_rate_limit", report_rate_limit),
+        ("report_rate_window", report_rate_window),
+    ):
+        if value <= 0:
+            raise HarvestError(f"{name} is {value}, but has to be more than 0.")
     token = Token(
         _filled(access_token),
         _filled(client_id),
@@ -139,7 +147,7 @@ def _filled(value: Optional[str]) -> Optional[str]:
     return None if not value or value == "<configure me>" else str(value)
 
 
-def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
+def _check(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise HarvestError(f"{name} is '{value}', but has to be one of: {', '.join(allowed)}.")
 

@@ -281,7 +281,7 @@ class HarvestClient:
     ) -> None:
         self.base_url = base_url
         self._token = token
-        self._account_id = account_id
+        self.account_id = account_id
         self._account_lock = threading.Lock()
         self._id_url = id_url
         self._user_agent = user_agent
@@ -303,7 +303,7 @@ class HarvestClient:
     def _account(self, stop: threading.Event) -> str:
         """The account to read: when it was left out, the only Harvest account of the token."""
         with self._account_lock:
-            if not self._account_id:
+            if not self.account_id:
                 url = f"{self._id_url}/accounts"
                 call = Call(url, {}, "accounts", "accounts", self._api, stop)
                 found = self._patiently(call, {})
@@ -317,8 +317,8 @@ class HarvestClient:
                         else f"The token has no Harvest account: create one at {TOKENS_PAGE} while"
                         " signed in to the account that is to be loaded."
                     )
-                self._account_id = str(rows[0]["id"])
-            return self._account_id
+                self.account_id = str(rows[0]["id"])
+            return self.account_id
 
     def get(self, call: Call) -> Page:
         """Reads one page, however many attempts it takes.
@@ -342,11 +342,14 @@ class HarvestClient:
             if seconds is None:
                 backoff = self._runtime.request_backoff_factor * 2 ** (state.attempt_number - 1)
                 seconds = min(backoff, self._runtime.request_max_retry_delay)
+            return float(seconds)
+
+        def say(state: RetryCallState) -> None:
+            fault = state.outcome.exception() if state.outcome else None
             logger.warning(
                 f"{call.name}: {fault}; attempt {state.attempt_number + 1} of {attempts}"
-                f" in {seconds:.0f} s"
+                f" in {state.upcoming_sleep:.0f} s"
             )
-            return float(seconds)
 
         def sleep(seconds: float) -> None:
             if call.stop.wait(seconds):
@@ -357,6 +360,7 @@ class HarvestClient:
             stop=stop_after_attempt(attempts),
             wait=wait,
             sleep=sleep,
+            before_sleep=say,
             reraise=True,
         )
         try:
@@ -419,7 +423,7 @@ class HarvestClient:
             return RecordGone(f"{call.name}: {call.url} is gone ({status})")
         if status == 404:
             return HarvestError(
-                f"Harvest does not know the account_id {self._account_id} for this token (404 at"
+                f"Harvest does not know the account_id {self.account_id} for this token (404 at"
                 f" {call.name}): the ids are listed at {TOKENS_PAGE}."
             )
         return HarvestError(

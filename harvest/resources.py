@@ -107,6 +107,7 @@ class Account:
                 if self.on_forbidden == "raise":
                     raise HarvestError(f"{stream.name}: {why}; nothing was loaded.") from refused
                 self._skip(resources, why)
+        self._same_account()
         metrics = resources[0].custom_metrics
         metrics["requests"] = metrics.get("requests", 0) + reader.requests
 
@@ -123,6 +124,16 @@ class Account:
             raise HarvestError(
                 "Harvest let none of the streams be read: "
                 + "; ".join(f"{name}: {why}" for name, why in skipped.items())
+            )
+
+    def _same_account(self) -> None:
+        """Refuses to mix two accounts in one dataset."""
+        here = self.client.account_id
+        before = here and dlt.current.source_state().setdefault("account_id", here)
+        if before != here:
+            raise HarvestError(
+                f"The dataset holds the Harvest account {before}, so that account {here} cannot be"
+                " loaded into it: give each account a pipeline and a dataset of its own."
             )
 
     def company(self) -> Waiting[Page]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from . import changes, generate, reports
+from . import changes, generate, records, reports
 from .catalog import LISTINGS, ROUNDED, TABLES, Listing
 
 Row = dict[str, Any]
@@ -69,7 +69,7 @@ def stored(kind: str, value: Any) -> Any:
     if value is None:
         return None
     if kind == "money":
-        return generate.hundredths(Decimal(str(value)))
+        return records.hundredths(Decimal(str(value)))
     if kind == "bool":
         return int(value)
     if kind == "number":
@@ -98,7 +98,7 @@ class Account:
     def __init__(self, seed: int = 0, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
         self.seed = seed
-        self.company: Row = generate.company()
+        self.company: Row = records.company()
         self.lock = threading.RLock()
         self._version = 0
         self._cache: OrderedDict[Any, Any] = OrderedDict()
@@ -271,10 +271,11 @@ class Account:
         """
         where, values = self._where(listing, parent, conditions)
         sql = f"SELECT id FROM {listing.stored_in} t WHERE {where} ORDER BY {listing.order_by}"
-        return self._cached(
+        found: array[int] = self._cached(
             (sql, values),
             lambda: array("q", itertools.chain.from_iterable(self._db.execute(sql, values))),
         )
+        return found
 
     def before(
         self, listing: Listing, parent: int | None, conditions: Conditions, key: tuple[Any, int]
@@ -312,10 +313,11 @@ class Account:
         """The rows of a report, each as JSON, summed from the entries and expenses of now."""
         today = self.clock.now().date()
         sql, values = reports.query(name, first, last, fixed_fee, today, active)
-        return self._cached(
+        rows: list[bytes] = self._cached(
             (sql, tuple(values.items())),
             lambda: [row[0] for row in self._db.execute(sql, values)],
         )
+        return rows
 
     def _where(
         self, listing: Listing, parent: int | None, conditions: Conditions
@@ -369,7 +371,7 @@ class Account:
             table = TABLES[stream].kept_in or stream
             given = self._columns(table, fields)
             now = self.clock.stamp()
-            id = self.insert(table, generate.Maker(self, rng, now).make(table, given))
+            id = self.insert(table, records.Maker(self, rng, now).make(table, given))
             self._settle(table, id, now)
             row = self.get(table, id)
             assert row is not None
@@ -500,9 +502,12 @@ class Account:
                 ],
             )
             invoice = self.add("invoices", **fields)
-            billed = {"invoice_id": invoice["id"], "updated_at": invoice["created_at"]}
-            self._update("time_entries", billed, entries, *period)
-            self._update("expenses", billed, where, *period)
+            # The history that is made up has entries approved later than they were billed.
+            billed = "invoice_id = ?, updated_at = max(updated_at, ?)"
+            values = (invoice["id"], invoice["created_at"], *period)
+            self._db.execute(f"UPDATE time_entries SET {billed} WHERE {entries}", values)
+            self._db.execute(f"UPDATE expenses SET {billed} WHERE {where}", values)
+            self._version += 1
             return invoice
 
     def change(
@@ -565,8 +570,10 @@ class Account:
         """A record's plain column values; empty if there is none."""
         names = list(TABLES[table].columns())
         row = self._row(f"SELECT {', '.join(names)} FROM {table} WHERE id = ?", id)
-        decoded = (value.decode() if isinstance(value, bytes) else value for value in row or ())
-        return dict(zip(names, decoded))
+        if row is None:
+            return {}
+        decoded = (value.decode() if isinstance(value, bytes) else value for value in row)
+        return dict(zip(names, decoded, strict=True))
 
     def _update(self, table: str, columns: Row, where: str, *values: Any) -> None:
         assignments = ", ".join(f"{column} = ?" for column in columns)

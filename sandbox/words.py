@@ -48,14 +48,18 @@ PEOPLE = [
     ("Ingrid", "Sørensen", "ingrid.sorensen"),
 ]
 
-FIRST_NAMES = (
-    "Alba Bram Clara Dario Edda Farid Greta Hugo Ines Jonas Katya Luca Mara Nils Olga Pavel "
-    "Quinn Rosa Stefan Thea Umar Vera Wim Xenia Yusuf Zoe"
-).split()
-LAST_NAMES = (
-    "Abel Berger Castro Dunn Ekström Ferrari Grant Haas Ivanov Jansen Kovač Larsson Moreau "
-    "Nagy Ortiz Petrov Quist Rossi Silva Tanaka Ulrich Vidal Wolff Yilmaz Zeman"
-).split()
+# fmt: off
+FIRST_NAMES = [
+    "Alba", "Bram", "Clara", "Dario", "Edda", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Katya",
+    "Luca", "Mara", "Nils", "Olga", "Pavel", "Quinn", "Rosa", "Stefan", "Thea", "Umar", "Vera",
+    "Wim", "Xenia", "Yusuf", "Zoe",
+]
+LAST_NAMES = [
+    "Abel", "Berger", "Castro", "Dunn", "Ekström", "Ferrari", "Grant", "Haas", "Ivanov", "Jansen",
+    "Kovač", "Larsson", "Moreau", "Nagy", "Ortiz", "Petrov", "Quist", "Rossi", "Silva", "Tanaka",
+    "Ulrich", "Vidal", "Wolff", "Yilmaz", "Zeman",
+]
+# fmt: on
 
 TITLES = ["Marketing Manager", "Accounts Payable", "CEO", "Produktleiterin", "Head of IT", None]
 ZONES = [

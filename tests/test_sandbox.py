@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -10,11 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,18 @@ def test_is_believable(still: Client) -> None:
     for flag in ("reminder", "thank_you"):
         assert any(row[flag] for row in rows["invoice_messages"])
     gateways = {row["payment_gateway"]["id"] for row in rows["invoice_payments"]}
-    assert len(gateways) == 2 and None in gateways
-    for script in ("а", "α", "の", "ش", "é", "🚀", "文"):
-        assert script in str(rows), script
+    assert len(gateways) == 2
+    assert None in gateways
+    characters = {unicodedata.name(character, "") for character in str(rows)}
+    for script in (
+        "CYRILLIC",
+        "GREEK",
+        "HIRAGANA",
+        "ARABIC",
+        "LATIN SMALL LETTER E WITH",
+        "ROCKET",
+    ):
+        assert any(name.startswith(script) for name in characters), script
 
 
 def test_time_is_in_order(still: Client) -> None:
@@ -145,7 +155,8 @@ def check_money(account: Account) -> None:
         assert (invoice["state"] == "paid") == (invoice["paid_at"] is not None)
         assert (invoice["closed_at"] is not None) == (invoice["state"] == "closed")
         if invoice["state"] == "paid":
-            assert invoice["due_amount"] <= 0 and invoice["paid_date"]
+            assert invoice["due_amount"] <= 0
+            assert invoice["paid_date"]
         subtotal = sum(item["amount"] for item in invoice["line_items"])
         extra = (invoice["tax_amount"] or 0) + invoice["tax2_amount"]
         assert invoice["amount"] == subtotal - invoice["discount_amount"] + extra
@@ -160,7 +171,8 @@ def check_references(account: Account) -> None:
     numbers = {row["id"]: row["number"] for row in rows["invoices"]}
     for name in ("time_entries", "expenses"):
         for row in rows[name]:
-            assert row["user"]["id"] in ids["users"] and row["project"]["id"] in ids["projects"]
+            assert row["user"]["id"] in ids["users"]
+            assert row["project"]["id"] in ids["projects"]
             assert row["is_billed"] == (row["invoice"] is not None)
             assert row["is_locked"] == (row["is_billed"] or row["is_closed"])
             assert (row["locked_reason"] is not None) == row["is_locked"]
@@ -178,13 +190,14 @@ def check_references(account: Account) -> None:
 def check_rates(account: Account) -> None:
     for stream, column in (("billable_rates", "default_hourly_rate"), ("cost_rates", "cost_rate")):
         for user, rates in account.children(stream).items():
-            for earlier, later in zip(rates, rates[1:]):
+            for earlier, later in pairwise(rates):
                 day = date.fromisoformat(later["start_date"]) - timedelta(days=1)
                 assert earlier["end_date"] == day.isoformat()
             if rates:
                 assert rates[-1]["end_date"] is None
                 row = account.get("users", user)
-                assert row and row[column] == rates[-1]["amount"]
+                assert row
+                assert row[column] == rates[-1]["amount"]
 
 
 def test_money_and_references_agree(still: Client) -> None:
@@ -259,9 +272,8 @@ def test_pages_by_cursor(still: Client) -> None:
     size = len(rows) // 3 + 1
     pages = [still.get("/task_assignments", per_page=size).json()]
     while pages[-1]["links"]["next"]:
-        assert (
-            "cursor=" in pages[-1]["links"]["next"] and "page=2" not in pages[-1]["links"]["next"]
-        )
+        assert "cursor=" in pages[-1]["links"]["next"]
+        assert "page=2" not in pages[-1]["links"]["next"]
         pages.append(still.get(pages[-1]["links"]["next"]).json())
     assert [row for page in pages for row in page["task_assignments"]] == rows
     assert [page["page"] for page in pages] == [1, None, 3]
@@ -471,7 +483,8 @@ def test_statuses(path: str, status: int, still: Client) -> None:
 def test_only_managers_have_teammates(still: Client) -> None:
     account = still.server.account
     managers = account.parents("teammates")
-    assert managers and any(account.rows("teammates", manager) for manager in managers)
+    assert managers
+    assert any(account.rows("teammates", manager) for manager in managers)
     for user in account.rows("users"):
         status = still.get(f"/users/{user['id']}/teammates").status_code
         assert status == (200 if "manager" in user["access_roles"] else 422)
@@ -530,7 +543,8 @@ def test_oauth2(encoding: str, client: Client) -> None:
     }
     server.token_lifetime = 60
     got = requests.post(url, **{encoding: asked}, timeout=5).json()  # type: ignore[arg-type]
-    assert got["token_type"] == "bearer" and got["expires_in"] == 60
+    assert got["token_type"] == "bearer"
+    assert got["expires_in"] == 60
     assert got["refresh_token"] == server.refresh_token
     client.session.headers["Authorization"] = f"Bearer {got['access_token']}"
     assert client.get("/clients").status_code == 200
@@ -834,11 +848,15 @@ def test_payments_settle_an_invoice(client: Client) -> None:
         "invoice_payments", invoice_id=invoice["id"], amount=invoice["due_amount"]
     )
     paid = account.get("invoices", invoice["id"])
-    assert paid and paid["state"] == "paid" and paid["due_amount"] == 0
+    assert paid
+    assert paid["state"] == "paid"
+    assert paid["due_amount"] == 0
     assert paid["updated_at"] == payment["updated_at"] > invoice["updated_at"]
     account.delete("invoice_payments", payment["id"])
     open_again = account.get("invoices", invoice["id"])
-    assert open_again and open_again["state"] == "open" and open_again["paid_at"] is None
+    assert open_again
+    assert open_again["state"] == "open"
+    assert open_again["paid_at"] is None
     check_money(account)
 
 
@@ -854,7 +872,8 @@ def test_bill_and_delete_the_invoice(client: Client) -> None:
         for entry in account.rows("time_entries")
         if (entry["invoice"] or {}).get("id") == invoice["id"]
     ]
-    assert mine and all(entry["is_billed"] and entry["is_locked"] for entry in mine)
+    assert mine
+    assert all(entry["is_billed"] and entry["is_locked"] for entry in mine)
     assert {entry["updated_at"] for entry in mine} == {invoice["updated_at"]}
     assert account.bill(row["project_id"]) is None
     check_money(account)
@@ -864,7 +883,9 @@ def test_bill_and_delete_the_invoice(client: Client) -> None:
     assert client.get(f"/invoices/{invoice['id']}/messages").status_code == 404
     for entry in mine:
         now = account.get("time_entries", entry["id"])
-        assert now and not now["is_billed"] and now["updated_at"] > entry["updated_at"]
+        assert now
+        assert not now["is_billed"]
+        assert now["updated_at"] > entry["updated_at"]
     assert account.rows("uninvoiced", from_="2025-06-01", to="2026-05-31") == before
 
 
@@ -879,7 +900,8 @@ def test_deleting_takes_along_what_belongs_to_it(client: Client) -> None:
     account.delete("roles", role["id"])
     for stream in ("time_entries", "expenses", "user_assignments"):
         for row in account.rows(stream):
-            assert row["project"]["id"] != project and row["user"]["id"] != user
+            assert row["project"]["id"] != project
+            assert row["user"]["id"] != user
     assert not any(role["name"] in row["roles"] for row in account.rows("users"))
     check_references(account)
     check_money(account)
@@ -929,7 +951,8 @@ def test_every_change_reaches_updated_since_or_the_ids(client: Client) -> None:
             old = before[name].get(row["id"])
             flat = {key: value for key, value in row.items() if not isinstance(value, dict)}
             if row["updated_at"] < moment:
-                assert old and flat == {key: old[key] for key in flat}, name
+                assert old, name
+                assert flat == {key: old[key] for key in flat}, name
 
 
 def test_changing_while_serving(client: Client) -> None:
@@ -1003,10 +1026,12 @@ def test_fault_bodies(client: Client) -> None:
     faults = client.server.faults
     faults.add("/clients", "html")
     page = client.get("/clients")
-    assert page.status_code == 200 and page.text.startswith("<!DOCTYPE html>")
+    assert page.status_code == 200
+    assert page.text.startswith("<!DOCTYPE html>")
     faults.add("/clients", "no_key")
     body = client.get("/clients").json()
-    assert "clients" not in body and body["links"]
+    assert "clients" not in body
+    assert body["links"]
 
     def blank(body: Row) -> None:
         body["clients"] = body["clients"][:1]
@@ -1140,11 +1165,14 @@ def test_command_line(running: tuple[str, str]) -> None:
     assert len(changed.stdout.splitlines()) == 4
     stats = requests.get(f"{url}/sandbox/stats", timeout=5).json()
     assert stats["requests"] == {"/time_entries": {"200": 1}}
-    assert stats["rows"]["company"] == 1 and stats["limited"] == 0
+    assert stats["rows"]["company"] == 1
+    assert stats["limited"] == 0
     requests.post(f"{url}/sandbox/stats/reset", timeout=5)
     assert requests.get(f"{url}/sandbox/stats", timeout=5).json()["total"] == 0
     wrong = run("change", "--url", url, "--kinds", "explode")
-    assert wrong.returncode == 1 and "explode" in wrong.stderr and "Traceback" not in wrong.stderr
+    assert wrong.returncode == 1
+    assert "explode" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
 
 
 def test_command_line_says_what_is_wrong() -> None:
@@ -1154,10 +1182,12 @@ def test_command_line_says_what_is_wrong() -> None:
         port = taken.getsockname()[1]
         result = run("--port", str(port), "--time-entries", "10")
         assert result.returncode == 1
-        assert len(result.stderr.splitlines()) == 1 and str(port) in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert str(port) in result.stderr
     result = run("change", "--url", f"http://127.0.0.1:{port}")
     assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1 and "python -m sandbox" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "python -m sandbox" in result.stderr
 
 
 def test_the_sandbox_stands_alone() -> None:

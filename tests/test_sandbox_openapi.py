@@ -203,4 +203,5 @@ def test_documented_parameters_are_understood(path: str) -> None:
             assert ("cursor" in parameters) == listing.cursor
             text = str(description()["paths"][path]["get"])
             default = re.search(r"between 1 and 2000. \(Default: (\d+)\)", text)
-            assert default and int(default[1]) == listing.per_page
+            assert default
+            assert int(default[1]) == listing.per_page

@@ -1,0 +1,359 @@
+"""Does the schema file hold what Harvest documents, and does dlt make tables of it?
+
+The published description of the API is not part of this repository; without it the tests that
+compare with it are skipped.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+import yaml
+from dlt.common import logger
+
+from harvest import harvest_source
+from harvest.settings import STREAMS
+
+ROOT = Path(__file__).resolve().parents[1]
+OPENAPI = ROOT.parent / "shared" / "harvest-openapi.yaml"
+SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "harvest" / "harvest.schema.yaml").read_text())
+DLT_TABLES = {"_dlt_version", "_dlt_loads"}
+TABLES: dict[str, Any] = {k: v for k, v in SCHEMA["tables"].items() if k not in DLT_TABLES}
+
+documented = pytest.mark.skipif(
+    not OPENAPI.exists(), reason=f"{OPENAPI.name} is not beside this repository"
+)
+
+TYPES = {
+    ("integer", None): "bigint",
+    ("number", None): "decimal",
+    ("boolean", None): "bool",
+    ("string", None): "text",
+    ("string", "date"): "date",
+    ("string", "date-time"): "timestamp",
+}
+OTHER_TYPES = {
+    # Documented as whole, but the documented examples have 1.0, and distances have fractions.
+    ("expenses", "units"): "decimal",
+}
+DATABASE_TYPES = {
+    "duckdb": {
+        "bigint": "BIGINT",
+        "decimal": "DECIMAL(20,6)",
+        "bool": "BOOLEAN",
+        "text": "VARCHAR",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP WITH TIME ZONE",
+    },
+    "postgres": {
+        "bigint": "bigint",
+        "decimal": "numeric(20,6)",
+        "bool": "boolean",
+        "text": "character varying",
+        "date": "date",
+        "timestamp": "timestamp with time zone",
+    },
+}
+NO_TABLE = {"retainer__id", "recurring_invoice_id", "payment_gateway__id"}
+"""Ids of things that the API has no list of."""
+SECOND_REFERENCE = {("teammates", "id")}
+"""Further columns that lead to the same table: dlt keeps one reference to a table."""
+
+
+@lru_cache
+def description() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load(OPENAPI.read_text(), Loader=yaml.CSafeLoader)
+    return loaded
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    name = schema.get("$ref", "").rsplit("/", 1)[-1]
+    return description()["components"]["schemas"][name] if name else schema
+
+
+def answer(stream: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Schema and documented example of a row of a stream."""
+    path = re.sub(r"\{\w+\}", "{}", STREAMS[stream].path)
+    paths = description()["paths"].items()
+    operation = next(how["get"] for at, how in paths if re.sub(r"\{\w+\}", "{}", at) == path)
+    responses = operation["responses"]
+    content = (responses.get("200") or responses[200])["content"]["application/json"]
+    schema = resolved(content["schema"])
+    examples = [one["value"] for one in content.get("examples", {}).values()]
+    example: dict[str, Any] = content.get("example") or next(iter(examples), {})
+    if stream == "company":
+        return schema, example
+    rows = example.get(STREAMS[stream].field) or [{}]
+    merged = {name: value for row in rows for name, value in row.items() if value is not None}
+    return resolved(schema["properties"][STREAMS[stream].field]["items"]), {**rows[0], **merged}
+
+
+def fields(
+    table: str, schema: dict[str, Any], example: Any, prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Yields table, column and type of each field, those of objects and list items included."""
+    for name, field in schema["properties"].items():
+        field = resolved(field)
+        sample = example.get(name) if isinstance(example, dict) else None
+        column = f"{prefix}{name}"
+        if field.get("type") == "array":
+            items = resolved(field["items"])
+            child = f"{table}__{column}"
+            if "properties" in items:
+                yield from fields(child, items, sample[0] if sample else {})
+            else:
+                yield child, "value", TYPES[items["type"], None]
+        elif "properties" in field:
+            yield from fields(table, field, sample, f"{column}__")
+        elif "type" in field and field["type"] != "object":
+            form = field.get("format")
+            form = form if form in ("date", "date-time") else None
+            documented_type = TYPES[field["type"], form]
+            yield table, column, OTHER_TYPES.get((table, column), documented_type)
+        else:
+            # assignments in entries and expenses: no schema, so the example says what is in them
+            assert sample, f"neither schema nor example: {table}.{column}"
+            yield from fields(table, {"properties": by_example(sample)}, {}, f"{column}__")
+
+
+def by_example(sample: dict[str, Any]) -> dict[str, Any]:
+    """A schema of the same fields as an example; nulls are amounts, as elsewhere in assignments."""
+    made: dict[str, Any] = {}
+    for name, value in sample.items():
+        if isinstance(value, bool):
+            made[name] = {"type": "boolean"}
+        elif isinstance(value, int) and name == "id":
+            made[name] = {"type": "integer"}
+        elif isinstance(value, str):
+            made[name] = {"type": "string", "format": "date-time"}
+        else:
+            made[name] = {"type": "number"}
+    return made
+
+
+def documented_fields(stream: str) -> dict[tuple[str, str], str]:
+    schema, example = answer(stream)
+    found = {(table, column): kind for table, column, kind in fields(stream, schema, example)}
+    if STREAMS[stream].kind == "report":
+        # "Only returned in the ... report": which report returns what is seen in its example
+        found = {place: kind for place, kind in found.items() if place[1] in example}
+    return found
+
+
+def own_columns(stream: str) -> set[str]:
+    """The columns that the source adds to what Harvest sends."""
+    kind = STREAMS[stream].kind
+    if kind == "report":
+        return {"period_start", "period_end", "deleted_at"}
+    return {STREAMS[stream].parent_key, "deleted_at"} if kind == "child" else set()
+
+
+@documented
+@pytest.mark.parametrize("stream", STREAMS)
+def test_every_documented_field_is_a_described_column_of_its_type(stream: str) -> None:
+    expected = documented_fields(stream)
+    assert expected
+    for (table, column), kind in expected.items():
+        assert column in TABLES[table]["columns"], f"{table}.{column} is documented"
+        hints = TABLES[table]["columns"][column]
+        assert hints["data_type"] == kind, f"{table}.{column}"
+        assert hints["description"], f"{table}.{column}"
+
+
+@documented
+@pytest.mark.parametrize("stream", STREAMS)
+def test_no_column_is_made_up(stream: str) -> None:
+    expected = documented_fields(stream).keys()
+    for table, hints in TABLES.items():
+        if stream in (table, hints.get("parent")):
+            own = own_columns(stream) if table == stream else set()
+            there = {name for name in hints["columns"] if not name.startswith("_dlt")}
+            assert there == {column for at, column in expected if at == table} | own
+
+
+@documented
+def test_descriptions_are_in_our_own_words() -> None:
+    texts = re.findall(r"description: (?:'|\")?(.+)", OPENAPI.read_text())
+    theirs = {words(part) for text in texts for part in text.split(".")}
+    ours = {
+        (table, column, words(part))
+        for table, hints in TABLES.items()
+        for column, described in [("", hints), *hints["columns"].items()]
+        for part in described["description"].split(".")
+    }
+    assert len(theirs) > 200
+    copied = [one for one in ours if len(one[2].split()) > 4 and one[2] in theirs]
+    assert not copied
+
+
+def words(text: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def test_a_table_for_each_stream_and_a_parent_for_each_other_table() -> None:
+    for name, table in TABLES.items():
+        assert ("parent" in table) == (name not in STREAMS), name
+        if "parent" in table:
+            assert table["parent"] in STREAMS
+            # dlt refuses the next load of a child table that names a resource
+            assert "resource" not in table
+        else:
+            assert table["resource"] == name
+    assert TABLES.keys() >= STREAMS.keys()
+
+
+@pytest.mark.parametrize("table", SCHEMA["tables"])
+def test_everything_is_described_and_typed(table: str) -> None:
+    assert SCHEMA["tables"][table]["description"].strip()
+    for column, hints in SCHEMA["tables"][table]["columns"].items():
+        assert hints["description"].strip(), column
+        # BigQuery takes no more
+        assert len(hints["description"]) <= 1024, column
+        assert hints["data_type"] in {*TYPES.values()}, column
+        precise = (hints.get("precision"), hints.get("scale"))
+        assert hints["data_type"] != "decimal" or precise == (20, 6), column
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_keys_are_those_of_the_resource(stream: str) -> None:
+    declared = STREAMS[stream]
+    table = TABLES[stream]
+    keys = {name for name, hints in table["columns"].items() if hints.get("primary_key")}
+    sets = {name for name, hints in table["columns"].items() if hints.get("merge_key")}
+    windowed = declared.kind == "report"
+    # rows of a report can have no currency, and a key cannot be null
+    assert keys == (set() if windowed else set(declared.key))
+    assert sets == (
+        {"period_start", "period_end"}
+        if windowed
+        else {declared.parent_key}
+        if declared.kind == "child"
+        else set()
+    )
+    assert table["write_disposition"] == ("replace" if declared.kind == "whole" else "merge")
+    for name, hints in table["columns"].items():
+        required = name in keys | sets or name.startswith("_dlt")
+        assert hints.get("nullable", True) is not required, name
+    deleted = [name for name, hints in table["columns"].items() if hints.get("hard_delete")]
+    assert deleted == (["deleted_at"] if windowed or declared.kind == "child" else [])
+    newest = [name for name, hints in table["columns"].items() if hints.get("dedup_sort")]
+    changing = "updated_at" in table["columns"] and declared.kind != "whole"
+    assert newest == (["updated_at"] if changing else [])
+
+
+def test_references_lead_to_columns_of_the_same_type() -> None:
+    for name, table in TABLES.items():
+        targets = [reference["referenced_table"] for reference in table.get("references", [])]
+        # dlt warns of further references to the same table, and forgets all but one
+        assert len(targets) == len(set(targets)), name
+        for reference in table.get("references", []):
+            (column,), (other,) = reference["columns"], reference["referenced_columns"]
+            target = TABLES[reference["referenced_table"]]["columns"][other]
+            assert table["columns"][column]["data_type"] == target["data_type"]
+            assert target["primary_key"]
+
+
+def test_every_id_of_another_record_has_a_reference() -> None:
+    for name, table in TABLES.items():
+        referring = {reference["columns"][0] for reference in table.get("references", [])}
+        ids = {
+            column
+            for column, hints in table["columns"].items()
+            if re.search(r"_id$", column) and hints["data_type"] == "bigint"
+        }
+        # the number of an assignment or a user, where it is the key as well
+        own = {column for column in referring if column in ("id", "value")}
+        assert ids - NO_TABLE == referring - own, name
+    for table_name, column in SECOND_REFERENCE:
+        assert column in TABLES[table_name]["columns"]
+
+
+def test_dlt_loads_the_file_by_itself() -> None:
+    source = harvest_source(access_token="token", account_id="1")
+    stored: dict[str, Any] = source.schema.to_dict()["tables"]
+    for name, table in SCHEMA["tables"].items():
+        for column, hints in table["columns"].items():
+            assert stored[name]["columns"][column].items() >= hints.items(), f"{name}.{column}"
+        for hint in table.keys() - {"columns"}:
+            assert stored[name][hint] == table[hint], f"{name}: {hint}"
+
+
+def test_databases_get_every_column_without_a_warning(destination: str) -> None:
+    warnings = Warnings(logging.WARNING)
+    schema = harvest_source(access_token="token", account_id="1").schema
+
+    @dlt.source(schema=schema)
+    def empty() -> Iterator[Any]:
+        for name, stream in STREAMS.items():
+            disposition: Any = "replace" if stream.kind == "whole" else "merge"
+            rows = [dlt.mark.materialize_table_schema()]
+            yield dlt.resource(rows, name=name, write_disposition=disposition)
+
+    pipeline = dlt.pipeline("schema", destination=destination, dataset_name="schema_test")
+    assert logger.LOGGER
+    logger.LOGGER.addHandler(warnings)
+    try:
+        pipeline.run(empty())
+        with pipeline.destination_client() as client:
+            every = client.schema.data_table_names()
+            client.update_stored_schema(only_tables=every, force=True)
+    finally:
+        logger.LOGGER.removeHandler(warnings)
+    assert warnings.texts == []
+
+    there = {(table, column): kind for table, column, kind in columns(pipeline, "schema_test")}
+    for name, table in TABLES.items():
+        for column, hints in table["columns"].items():
+            kind = DATABASE_TYPES[destination][hints["data_type"]]
+            assert there.pop((name, column)) == kind, f"{name}.{column}"
+    assert not [place for place in there if place[0] in TABLES]
+
+
+def columns(pipeline: dlt.Pipeline, dataset: str) -> list[tuple[str, str, str]]:
+    with pipeline.sql_client() as client:
+        rows = client.execute_sql(
+            "SELECT table_name, column_name, data_type, numeric_precision, numeric_scale"
+            f" FROM information_schema.columns WHERE table_schema = '{dataset}'"
+        )
+    return [
+        (table, column, f"{kind}({precision},{scale})" if kind == "numeric" else kind)
+        for table, column, kind, precision, scale in rows or []
+    ]
+
+
+class Warnings(logging.Handler):
+    """Collects what dlt warns of."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+def test_the_page_is_current() -> None:
+    command = [sys.executable, str(ROOT / "docs" / "generate_schema_docs.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_page_has_every_column_and_draws_every_table() -> None:
+    page = (ROOT / "docs" / "schema.md").read_text()
+    pictures = " ".join(re.findall(r"```mermaid\n(.*?)```", page, re.DOTALL))
+    not_drawn = {"company", "invoice_item_categories", "estimate_item_categories"}
+    assert TABLES.keys() - set(re.findall(r"\w+", pictures)) == not_drawn
+    for name, table in TABLES.items():
+        section = re.search(rf"^## {name}$(.*?)(^## |\Z)", page, re.DOTALL | re.MULTILINE)
+        assert section, name
+        listed = re.findall(r"^\| `(\w+)`", section[1], re.MULTILINE)
+        assert listed == [column for column in table["columns"] if not column.startswith("_dlt")]

@@ -1,0 +1,232 @@
+"""harvest_pipeline.py as people run it: what it loads, and what it says when it cannot."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, List
+
+import duckdb
+import pytest
+
+from harvest.settings import STREAMS
+from sandbox import Account, Server
+
+ROOT = Path(__file__).parent.parent
+NOWHERE = "http://127.0.0.1:9"
+
+
+def environment(server: Server, **settings: str) -> Dict[str, str]:
+    """Settings for the sandbox, as it prints them."""
+    here = {
+        "BASE_URL": server.base_url,
+        "ID_URL": server.id_url,
+        "ACCESS_TOKEN": server.token,
+        "ACCOUNT_ID": server.account_id,
+        "RATE_LIMIT": "100000",
+        "REPORT_RATE_LIMIT": "100000",
+        **settings,
+    }
+    return {**os.environ, **{f"SOURCES__HARVEST__{name}": text for name, text in here.items()}}
+
+
+def run(
+    *arguments: str, env: Dict[str, str], script: Path = ROOT / "harvest_pipeline.py"
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(script), *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def counts(dataset: str = "harvest_data", database: str = "harvest.duckdb") -> Dict[str, int]:
+    """Rows of each table."""
+    with duckdb.connect(database, read_only=True) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = ?", [dataset]
+        ).fetchall()
+        return {
+            name: connection.execute(f'SELECT count(*) FROM "{dataset}"."{name}"').fetchone()[0]  # type: ignore[index]
+            for (name,) in tables
+        }
+
+
+def test_it_loads_everything_and_says_where(server: Server) -> None:
+    done = run(env=environment(server))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    held = counts()
+    for stream, rows in server.account.counts().items():
+        assert held[stream] == rows, stream
+    assert "harvest.duckdb" in done.stdout
+    assert f"{'time_entries':<40}{held['time_entries']:>10,}" in done.stdout
+
+
+def test_some_streams_into_another_dataset(server: Server) -> None:
+    assert run(env=environment(server)).returncode == 0
+    done = run("--resources", "clients, tasks", "--dataset", "other", env=environment(server))
+    assert done.returncode == 0, done.stderr
+    held = {name: n for name, n in counts("other").items() if not name.startswith("_dlt")}
+    # all of them, though the pipeline has loaded them before into another dataset
+    expected = server.account.counts()
+    assert held == {"clients": expected["clients"], "tasks": expected["tasks"]}
+    # and back: the first dataset goes on from where it stood
+    server.requests.clear()
+    assert run("--resources", "clients", env=environment(server)).returncode == 0
+    assert "updated_since" in server.requests[0].query
+    assert counts()["clients"] == expected["clients"]
+
+
+def test_start_date(server: Server) -> None:
+    day = sorted(row["updated_at"] for row in server.account.rows("time_entries"))[-50][:10]
+    done = run("--resources", "time_entries", "--start-date", day, env=environment(server))
+    assert done.returncode == 0, done.stderr
+    expected = [row for row in server.account.rows("time_entries") if row["updated_at"] >= day]
+    assert 0 < counts()["time_entries"] == len(expected) < 400
+
+
+def test_full_refresh(server: Server) -> None:
+    assert run(env=environment(server)).returncode == 0
+    gone = server.account.rows("time_entries")[5]["id"]
+    server.account.delete("time_entries", gone)
+    client = server.account.rows("clients")[0]
+    server.account.edit("clients", client["id"], touch=False, name="Changed in silence")
+    server.requests.clear()
+    done = run("--full-refresh", env=environment(server))
+    assert done.returncode == 0, done.stderr
+    assert all("updated_since" not in record.query for record in server.requests)
+    for stream, rows in server.account.counts().items():
+        assert counts()[stream] == rows, stream
+    with duckdb.connect("harvest.duckdb") as connection:
+        names = connection.execute("SELECT name FROM harvest_data.clients").fetchall()
+    assert ("Changed in silence",) in names
+    # incremental from there
+    server.requests.clear()
+    assert run(env=environment(server)).returncode == 0
+    assert all(
+        "updated_since" in record.query
+        for record in server.requests
+        if STREAMS.get(record.path[1:], STREAMS["roles"]).kind == "list"
+    )
+
+
+def test_full_refresh_that_fails_half_way(server: Server) -> None:
+    assert run(env=environment(server)).returncode == 0
+    before = counts()
+    server.faults.add("/invoices/[0-9]+/payments", "status", code=422, after=3)
+    server.faults.add("/task_assignments", "status", code=400)
+    done = run("--full-refresh", env=environment(server))
+    assert done.returncode == 1
+    assert "task_assignments" in done.stderr
+    assert counts() == before
+
+
+def one_sentence(done: "subprocess.CompletedProcess[str]") -> str:
+    """The message of a run that failed as it should."""
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    # dlt may have opened the database by then, but has created nothing in it
+    assert not Path("harvest.duckdb").exists() or counts() == {}
+    return lines[0]
+
+
+def test_no_credentials(tmp_path: Path) -> None:
+    message = one_sentence(run(env=dict(os.environ)))
+    assert ".dlt/secrets.toml" in message
+    assert "make demo" in message
+    # with the file as it comes with the repository
+    (tmp_path / ".dlt").mkdir()
+    secrets = (ROOT / ".dlt" / "secrets.toml").read_text()
+    (tmp_path / ".dlt" / "secrets.toml").write_text(secrets)
+    assert one_sentence(run(env=dict(os.environ))) == message
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "words"),
+    [
+        ({"ACCESS_TOKEN": "wrong"}, [], ["access token (401)", "developers"]),
+        ({"ACCOUNT_ID": "7"}, [], ["account_id 7", "404"]),
+        ({"BASE_URL": f"{NOWHERE}/v2"}, [], [NOWHERE, "refused", "base_url"]),
+        ({"BASE_URL": "http://harvest.example/v2"}, [], ["base_url", "https://"]),
+        ({}, ["--resources", "clients,clienst"], ["no stream clienst", "time_entries"]),
+        ({}, ["--start-date", "2024-02-31"], ["start_date", "2024-02-31"]),
+        ({"START_DATE": "soon"}, [], ["start_date", "soon"]),
+        ({"REPORT_PERIOD": "week"}, [], ["report_period", "week", "quarter"]),
+        ({"ON_FORBIDDEN": "cry"}, [], ["on_forbidden", "cry", "raise"]),
+        ({"RATE_LIMIT": "many"}, [], ["rate_limit", "many", "int"]),
+        ({"RATE_LIMIT": "0"}, [], ["rate_limit", "more than 0"]),
+        ({}, ["--destination", "oracel"], ["destination oracel"]),
+    ],
+)
+def test_bad_input(
+    server: Server, settings: Dict[str, str], arguments: List[str], words: List[str]
+) -> None:
+    message = one_sentence(run(*arguments, env=environment(server, **settings)))
+    for word in words:
+        assert word in message
+
+
+@pytest.fixture
+def without_account(server: Server) -> Dict[str, str]:
+    env = environment(server)
+    del env["SOURCES__HARVEST__ACCOUNT_ID"]
+    return env
+
+
+def test_the_only_account_is_found(server: Server, without_account: Dict[str, str]) -> None:
+    server.accounts.append({"id": 5, "name": "Plans", "product": "forecast"})
+    assert run("--resources", "clients", env=without_account).returncode == 0
+    assert counts()["clients"] == server.account.counts()["clients"]
+
+
+def test_two_accounts(server: Server, without_account: Dict[str, str]) -> None:
+    server.accounts.append({"id": 1000002, "name": "The other one", "product": "harvest"})
+    message = one_sentence(run(env=without_account))
+    assert "1000001" in message
+    assert "1000002 (The other one)" in message
+    assert "account_id" in message
+
+
+def test_no_account(server: Server, without_account: Dict[str, str]) -> None:
+    server.accounts[:] = [{"id": 5, "name": "Plans", "product": "forecast"}]
+    assert "no Harvest account" in one_sentence(run(env=without_account))
+
+
+def test_another_account_is_not_mixed_in(server: Server) -> None:
+    assert run("--resources", "clients", env=environment(server)).returncode == 0
+    before = counts()
+    with Server(Account.generate(seed=8, time_entries=50), limits=False) as other:
+        other.account_id = "2000002"
+        done = run("--resources", "clients", env=environment(other))
+    assert done.returncode == 1
+    assert "2000002" in done.stderr
+    assert counts() == before
+
+
+def test_help_is_enough() -> None:
+    done = run("--help", env=dict(os.environ))
+    assert done.returncode == 0
+    for word in ("--resources", "--start-date", "--destination", "--dataset", "--full-refresh"):
+        assert word in done.stdout
+
+
+def test_declaring_makes_no_request(server: Server) -> None:
+    code = (
+        "import harvest, harvest_pipeline\n"
+        "assert len(harvest.harvest_source().resources) == 33\n"
+        "import sys; assert 'No such' not in sys.argv"
+    )
+    env = environment(server)
+    for name in ("ACCESS_TOKEN", "ACCOUNT_ID"):
+        del env[f"SOURCES__HARVEST__{name}"]
+    env["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert server.requests == []
+    assert not list(Path().glob("*.duckdb"))
