@@ -5,8 +5,7 @@ python harvest_pipeline.py --help says what it can do.
 
 import argparse
 import sys
-from contextlib import suppress
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException
@@ -53,6 +52,11 @@ def load(
         >>> load(["clients", "projects", "time_entries"], start_date="2024-01-01")
         >>> load(destination="postgres").dataset().clients.df()
     """
+    if destination and not is_known(destination):
+        raise HarvestError(
+            f"dlt has no destination {destination}; those that it has are listed at"
+            " https://dlthub.com/docs/dlt-ecosystem/destinations."
+        )
     source = harvest_source(**settings)
     if unknown := [name for name in resources if name not in source.resources]:
         raise HarvestError(
@@ -60,18 +64,14 @@ def load(
         )
     if resources:
         source = source.with_resources(*resources)
-    try:
-        Destination.from_reference(destination or "duckdb")
-    except UnknownDestinationModule:
-        raise HarvestError(
-            f"dlt has no destination {destination}; those that it has are listed at"
-            " https://dlthub.com/docs/dlt-ecosystem/destinations."
-        ) from None
-
-    forget_other_target(destination or "duckdb", dataset or "harvest_data")
+    last = last_target()
     pipeline = dlt.pipeline(
         pipeline_name="harvest", destination="duckdb", dataset_name="harvest_data"
     )
+    if last != (destination or name_of(pipeline), dataset or pipeline.dataset_name):
+        # dlt keeps where a pipeline stands under its name, here and in each target. Another
+        # target would otherwise only get what has changed since the last one was loaded
+        pipeline = pipeline.drop()
     target: Dict[str, Any] = {"destination": destination, "dataset_name": dataset}
     if pipeline.has_pending_data:
         # what an interrupted run left behind: dlt would finish that, and read nothing new
@@ -80,16 +80,25 @@ def load(
     return pipeline
 
 
-def forget_other_target(destination: str, dataset: str) -> None:
-    """Lets the pipeline begin with what another target holds.
+def last_target() -> Optional[Tuple[str, str]]:
+    """Destination and dataset of the last run."""
+    try:
+        pipeline = dlt.attach("harvest")
+    except CannotRestorePipelineException:
+        return None
+    return name_of(pipeline), pipeline.dataset_name
 
-    dlt keeps where a pipeline stands by the pipeline's name, here and in each target. Without
-    this, a second target would only get what has changed since the first was loaded.
-    """
-    with suppress(CannotRestorePipelineException):
-        last = dlt.attach("harvest")
-        if (last.destination.destination_name, last.dataset_name) != (destination, dataset):
-            last.drop()
+
+def is_known(destination: str) -> bool:
+    try:
+        Destination.from_reference(destination)
+    except UnknownDestinationModule:
+        return False
+    return True
+
+
+def name_of(pipeline: dlt.Pipeline) -> str:
+    return pipeline.destination.destination_name
 
 
 def report(pipeline: dlt.Pipeline) -> None:

@@ -160,6 +160,8 @@ def key_of(stream: str, row: Row) -> Any:
 
 def plain(value: Any) -> Any:
     """A value as JSON would have it, so that both sides can be compared."""
+    if isinstance(value, float):
+        value = Decimal(str(value))
     if isinstance(value, Decimal):
         return value.normalize() + 0
     if isinstance(value, datetime):

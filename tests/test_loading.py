@@ -59,3 +59,19 @@ def test_an_account_with_one_user() -> None:
         copy.run()
         copy.check()
         assert len(copy.table("users")) == 1
+
+
+@pytest.mark.parametrize("stream", ["contacts", "time_entries"])
+def test_lists_of_several_pages(stream: str) -> None:
+    """More than two pages of 2,000 rows, by cursor (contacts) and by page number."""
+    account = Account.generate(seed=3, time_entries=4500 if stream == "time_entries" else 100)
+    if stream == "contacts":
+        client = account.rows("clients")[0]["id"]
+        for number in range(4200):
+            account.add("contacts", client_id=client, first_name=f"Contact {number}")
+    with Server(account, limits=False) as server:
+        copy = Copy(server)
+        copy.run(stream)
+        copy.check(stream)
+        assert len(copy.rows(stream)) > 4000
+        assert len(copy.requests()) == 3
