@@ -8,16 +8,28 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from .account import Account
+from .catalog import LISTINGS
 from .changes import KINDS
 from .server import Server
 
 PORT = 8722
+
+
+def whole(highest: int) -> Callable[[str], int]:
+    """A whole number from 0 up to the highest, for the command line."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) > highest:
+            raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to {highest:,}")
+        return int(text)
+
+    return parse
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,8 +38,12 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m sandbox",
         description="A local Harvest API v2 over a made-up account. Without a command: serve it.",
     )
-    top.add_argument("--port", type=int, default=PORT, help="default: %(default)s; 0: any free one")
-    top.add_argument("--time-entries", type=int, default=2000, metavar="N", help="default: 2000")
+    top.add_argument(
+        "--port", type=whole(65535), default=PORT, help="default: %(default)s; 0: any free one"
+    )
+    top.add_argument(
+        "--time-entries", type=whole(10**7), default=2000, metavar="N", help="default: %(default)s"
+    )
     top.add_argument(
         "--years",
         type=float,
@@ -43,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     change = commands.add_parser("change", help="change the account of a running sandbox")
     change.add_argument("--url", default=f"http://127.0.0.1:{PORT}", help="default: %(default)s")
     change.add_argument("--seed", type=int, help="repeats the same draw (default: by the time)")
-    change.add_argument("--count", type=int, default=10, help="how many (default: 10)")
+    change.add_argument("--count", type=whole(10**6), default=10, help="how many (default: 10)")
     change.add_argument("--kinds", default=",".join(KINDS), help="default: %(default)s")
     return top
 
@@ -80,8 +96,9 @@ def welcome(server: Server, seconds: float) -> str:
     """What to know about a server that has just started."""
     account = server.account
     counts = account.counts()
-    ids = account.rows("time_entries") if counts["time_entries"] <= 2000 else []
-    since = f", since {ids[-1]['spent_date']}" if ids else ""
+    ids = account.ids(LISTINGS["time_entries"])
+    first = account.get("time_entries", ids[-1]) if ids else None
+    since = f", since {first['spent_date']}" if first else ""
     names = ("clients", "projects", "users", "time_entries", "expenses", "invoices", "estimates")
     held = ", ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names)
     own_port = "" if server.url.endswith(f":{PORT}") else f" --url {server.url}"

@@ -201,7 +201,9 @@ class Account:
             if stream == "company":
                 fragments = [orjson.dumps(self.company)]
             elif stream in reports.REPORTS:
-                first, last = (str(day) if day else "" for day in (from_, to))
+                if stream != "project_budget" and not (from_ and to):
+                    raise ValueError(f"{stream} needs from_ and to.")
+                first, last = str(from_), str(to)
                 fragments = self.report(stream, first, last, include_fixed_fee)
             else:
                 listing = LISTINGS[stream]

@@ -377,7 +377,6 @@ class Server:
             delay = sum(f.details.get("seconds", 1) for f in faults if f.kind == "slow")
             await asyncio.sleep(self.latency + delay)
             if response is None:
-                await self._call_back(record)
                 response = await self._answer(request, record, handler, stream)
             if not answered:
                 for fault in faults:
@@ -404,6 +403,7 @@ class Server:
         self, request: Request, record: RequestRecord, handler: Handler, stream: str
     ) -> Response:
         try:
+            await self._call_back(record)
             if record.path in self._responses:
                 return Response(self._responses[record.path], media_type=JSON)
             self._permitted(stream)
@@ -486,12 +486,14 @@ class Server:
     def _lister(self, listing: Listing, me: bool = False) -> Handler:
         def lister(request: Request) -> Response:
             query = request.query_params
-            conditions = []
-            for name, (kind, sql) in listing.filters.items():
-                if name in query:
-                    conditions.append((sql, parse(name, kind, query[name])))
-            if query.get("from", "") > query.get("to", "~"):
+            values = {
+                name: parse(name, kind, query[name])
+                for name, (kind, _) in listing.filters.items()
+                if name in query
+            }
+            if values.get("from", "") > values.get("to", "~"):
                 raise Refusal(422, "from is later than to.")
+            conditions = tuple((listing.filters[name][1], values[name]) for name in values)
             parent = request.path_params.get("parent")
             if me:
                 parent = self.account.current_user() or 0
@@ -503,7 +505,7 @@ class Server:
                     raise Refusal(422, "Only a manager has teammates assigned.")
             # Ids and rows must be of one moment, whatever other threads do to the account.
             with self.account.lock:
-                return self._page(request, listing, parent, tuple(conditions))
+                return self._page(request, listing, parent, conditions)
 
         return lister
 
@@ -725,7 +727,7 @@ def _uncursor(cursor: str) -> tuple[bool, tuple[Any, int]]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         forward, value, id = orjson.loads(base64.urlsafe_b64decode(padded))
-        return bool(forward), (value, int(id))
+        return bool(forward), (str(value), int(id))
     except (ValueError, TypeError):
         raise Refusal(422, "The cursor is not one that was given out.") from None
 

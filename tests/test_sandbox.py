@@ -450,6 +450,9 @@ def test_assignments_of_a_project(still: Client) -> None:
         ("/clients?page=0", 422),
         ("/clients?page=-1", 422),
         ("/clients?cursor=nonsense", 422),
+        ("/clients?cursor=W3RydWUse30sMV0", 200),
+        ("/clients?from=b&to=a", 200),
+        ("/time_entries?from=20260101&to=2026-01-02", 200),
         ("/clients?is_active=maybe", 422),
         ("/clients?updated_since=yesterday", 422),
         ("/time_entries?from=2026-02-30", 422),
@@ -1184,6 +1187,10 @@ def test_command_line_says_what_is_wrong() -> None:
         assert result.returncode == 1
         assert len(result.stderr.splitlines()) == 1
         assert str(port) in result.stderr
+    for wrong in (["--port", "99999"], ["--time-entries", "-5"]):
+        result = run(*wrong)
+        assert result.returncode == 2
+        assert "Traceback" not in result.stderr
     result = run("change", "--url", f"http://127.0.0.1:{port}")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1

@@ -1,0 +1,92 @@
+"""`make demo`: loads a made-up Harvest account into DuckDB, changes it, and loads the changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+from .account import Account
+from .catalog import LISTINGS
+from .reports import REPORTS
+from .server import Server
+
+ROOT = Path(__file__).parent.parent
+HOME = ROOT / ".demo"
+DATABASE = HOME / "harvest.duckdb"
+
+
+def environment(server: Server) -> dict[str, str]:
+    """Settings by which harvest_pipeline.py reads the sandbox, apart from a user's own."""
+    settings = {
+        "SOURCES__HARVEST__BASE_URL": server.base_url,
+        "SOURCES__HARVEST__ID_URL": server.id_url,
+        "SOURCES__HARVEST__ACCESS_TOKEN": server.token,
+        "SOURCES__HARVEST__ACCOUNT_ID": server.account_id,
+        # the sandbox is told not to enforce Harvest's limits here, so nobody has to wait
+        "SOURCES__HARVEST__RATE_LIMIT": "100000",
+        "SOURCES__HARVEST__REPORT_RATE_LIMIT": "100000",
+        "DLT_DATA_DIR": str(HOME / "dlt"),
+        "DESTINATION__DUCKDB__CREDENTIALS": str(DATABASE),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+    }
+    return {**os.environ, **settings}
+
+
+def load(server: Server) -> None:
+    print("\n$ python harvest_pipeline.py", flush=True)
+    subprocess.run(
+        [sys.executable, str(ROOT / "harvest_pipeline.py")],
+        env=environment(server),
+        cwd=HOME,
+        check=True,
+    )
+
+
+def summary() -> str:
+    """Rows of each stream, and how many of them the last load wrote."""
+    lines = [f"{'stream':<28}{'rows':>8}{'second run':>14}"]
+    with duckdb.connect(str(DATABASE), read_only=True) as connection:
+        last = connection.execute("SELECT max(load_id) FROM harvest_data._dlt_loads").fetchone()
+        for stream in sorted({"company", *LISTINGS, *REPORTS}):
+            counted = connection.execute(
+                f"SELECT count(*), count(*) FILTER (_dlt_load_id = ?) FROM harvest_data.{stream}",
+                last,
+            ).fetchone()
+            assert counted
+            lines.append(f"{stream:<28}{counted[0]:>8,}{counted[1]:>14,}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    shutil.rmtree(HOME, ignore_errors=True)
+    HOME.mkdir()
+    account = Account.generate()
+    with Server(account, limits=False) as server:
+        print(f"A made-up Harvest account, {account.company['name']}, is served on this machine.")
+        load(server)
+        print("\n$ python -m sandbox change --kinds add,edit,bill")
+        for change in account.change(seed=1, count=12, kinds={"add", "edit", "bill"}):
+            print(change)
+        load(server)
+    print(f"\nThe first run read everything; the second one read what had changed.\n\n{summary()}")
+    place = DATABASE.relative_to(ROOT)
+    python = Path(sys.executable).relative_to(ROOT) if sys.prefix != sys.base_prefix else "python"
+    question = (
+        "SELECT project__name, round(sum(hours)) AS hours FROM harvest_data.time_entries"
+        " GROUP BY ALL ORDER BY hours DESC LIMIT 5"
+    )
+    print(f"""
+All of it is in {place}, in the schema harvest_data. Ask it something:
+  {python} -c "import duckdb; duckdb.connect('{place}').sql('{question}').show()"
+Your own account: put a token from https://id.getharvest.com/developers into .dlt/secrets.toml, then
+  {python} harvest_pipeline.py""")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
