@@ -1,6 +1,6 @@
 """Loads Harvest (https://www.getharvest.com): time, projects, people, expenses, invoices."""
 
-from typing import Iterator, Optional, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 from urllib.parse import urlsplit
 
 import dlt
@@ -8,6 +8,7 @@ from dlt.common.time import ensure_pendulum_datetime
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
+from . import delta
 from .client import HarvestClient, HarvestError, Lane, Token
 from .resources import (
     Account,
@@ -35,6 +36,7 @@ def harvest_source(
     report_lookback_days: int = 90,
     substream_refresh_hours: float = 24,
     on_forbidden: str = "skip",
+    table_format: Optional[str] = None,
     user_agent: str = USER_AGENT,
     base_url: str = BASE_URL,
     id_url: str = ID_URL,
@@ -42,6 +44,7 @@ def harvest_source(
     rate_window: float = 15,
     report_rate_limit: int = 100,
     report_rate_window: float = 900,
+    resources: Optional[Callable[[Account], Iterator[DltResource]]] = None,
 ) -> Iterator[DltResource]:
     """A Harvest account (API v2, https://help.getharvest.com/api-v2/): 33 resources, one a table.
 
@@ -69,6 +72,8 @@ def harvest_source(
             means by each run.
         on_forbidden (str): What to do about a stream that the token's owner may not read: `skip`
             goes on without it and leaves its table as it was, `raise` gives up.
+        table_format (Optional[str]): `delta` writes Delta Lake tables on a `filesystem`
+            destination; left out, tables are as the destination makes them.
         user_agent (str): Name of the application and a contact, which Harvest demands.
         base_url (str): Where the API is.
         id_url (str): Where accounts and OAuth2 tokens are.
@@ -76,6 +81,8 @@ def harvest_source(
         rate_window (float): Seconds.
         report_rate_limit (int): Requests of reports allowed in `report_rate_window`.
         report_rate_window (float): Seconds.
+        resources (Optional[Callable[[Account], Iterator[DltResource]]]): Makes other resources of
+            the account: so reconcile.py repairs tables with the same settings and schema.
 
     Yields:
         DltResource: One for each stream of `settings.STREAMS`, by its name.
@@ -90,6 +97,7 @@ def harvest_source(
     """
     _check("report_period", report_period, ("year", "quarter", "month"))
     _check("on_forbidden", on_forbidden, ("skip", "raise"))
+    _check("table_format", table_format or "delta", ("delta",))
     for name, value in (
         ("rate_limit", rate_limit),
         ("rate_window", rate_window),
@@ -123,7 +131,11 @@ def harvest_source(
         report_lookback_days=report_lookback_days,
         substream_refresh_hours=substream_refresh_hours,
         on_forbidden=on_forbidden,
+        table_format=table_format,
     )
+    if resources:
+        yield from resources(account)
+        return
     parents = {
         stream.parent: STREAMS[stream.parent] for stream in STREAMS.values() if stream.parent
     }
@@ -131,15 +143,16 @@ def harvest_source(
 
     for stream in STREAMS.values():
         if stream.kind == "whole":
-            yield whole_resource(account, stream)
+            resource = whole_resource(account, stream)
         elif stream.kind == "report":
-            yield report_resource(account, stream)
+            resource = report_resource(account, stream)
         elif stream.kind == "child":
-            yield child_resource(account, stream, listings[stream.parent])
+            resource = child_resource(account, stream, listings[stream.parent])
         elif stream.name in listings:
-            yield parent_resource(account, stream, listings[stream.name])
+            resource = parent_resource(account, stream, listings[stream.name])
         else:
-            yield list_resource(account, stream)
+            resource = list_resource(account, stream)
+        yield delta.adapt(stream, resource) if account.delta else resource
 
 
 def _filled(value: Optional[str]) -> Optional[str]:

@@ -1,12 +1,10 @@
 """Talking to Harvest: sign-in, both speed limits, retries, pages, and errors in words."""
 
-import json
 import threading
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import (
     Any,
@@ -34,13 +32,14 @@ from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from .settings import PER_PAGE, Stream
+from .values import decode
 
 T = TypeVar("T")
 C = TypeVar("C")
 Waiting = Generator[Any, None, T]
 """A generator that yields None, which dlt takes as "ask the others first", until it returns."""
 
-AHEAD = 8
+AHEAD = 6
 """Requests that one stream has under way at once: memory holds that many of its pages."""
 REREADS = 5
 """Times that a list is read again because its rows moved while it was read."""
@@ -59,6 +58,12 @@ class AccessRefused(HarvestError):
 
 class RecordGone(HarvestError):
     """Harvest no longer has the record that was asked about: it changed meanwhile."""
+
+    status = 404
+
+
+class Unsteady(HarvestError):
+    """A list never stood still while it was read."""
 
 
 class Stopped(Exception):
@@ -383,7 +388,7 @@ class HarvestClient:
         if answer.status_code != 200:
             raise self._meaning(answer, call)
         try:
-            body = json.loads(answer.content, parse_float=Decimal)
+            body = decode(answer.content)
         except ValueError:
             kind = answer.headers.get("Content-Type", "something").split(";")[0]
             raise _Passing(f"the answer is {kind} and not whole JSON") from None
@@ -420,7 +425,9 @@ class HarvestClient:
             return AccessRefused(f"{call.name}: Harvest refused access (403)")
         if status in (404, 422) and call.of_record:
             # 422: the user is no longer a manager, so there are no teammates to be had
-            return RecordGone(f"{call.name}: {call.url} is gone ({status})")
+            gone = RecordGone(f"{call.name}: {call.url} is gone ({status})")
+            gone.status = status
+            return gone
         if status == 404:
             return HarvestError(
                 f"Harvest does not know the account_id {self.account_id} for this token (404 at"
@@ -445,6 +452,8 @@ class Reader:
         self._stop = threading.Event()
         self._futures: Set[Future[Page]] = set()
         self._once: Optional[Future[Page]] = None
+        self._begun = False
+        self._yielded: Set[Any] = set()
 
     def __enter__(self) -> "Reader":
         return self
@@ -508,8 +517,20 @@ class Reader:
             **params (Any): Filters.
 
         Raises:
-            HarvestError: The list never stood still.
+            AccessRefused: 403, before any row was read.
+            Unsteady: The list never stood still.
+            HarvestError: It was refused half way through.
         """
+        try:
+            yield from self._walks(stamp, params)
+        except AccessRefused as refused:
+            if not self._begun:
+                raise
+            raise HarvestError(
+                f"{refused} half way through the list; nothing of this run was loaded: run again."
+            ) from None
+
+    def _walks(self, stamp: str, params: Dict[str, Any]) -> Iterator[Optional[Page]]:
         params = {name: value for name, value in params.items() if value is not None}
         walk = self._numbered if self.stream.numbered else self._linked
         for attempt in range(REREADS + 1):
@@ -521,7 +542,7 @@ class Reader:
             )
             # into Harvest's next second, so that what is new since then can be told
             yield from self.pause(1)
-        raise HarvestError(
+        raise Unsteady(
             f"{self.stream.name}: the list changed each of the {REREADS + 1} times that it was"
             " read; nothing of this run was loaded: run again at a quieter hour."
         )
@@ -534,19 +555,44 @@ class Reader:
 
     def _linked(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
         """Walks by `links.next`, which leads on reliably where Harvest pages by cursor."""
-        page: Page = yield from self.wait(self.submit(self.stream.path, params))
+        first: Page = yield from self.wait(self.submit(self.stream.path, params))
+        for page in self.follow(first):
+            yield page and self._new(page, stamp)
+        return True
+
+    def follow(self, page: Page) -> Iterator[Optional[Page]]:
+        """A page, and those that the links to the next page lead to."""
         seen: Set[str] = set()
         while True:
             yield page._replace(first=not seen)
             if not page.next:
-                return True
-            if page.next in seen or len(seen) > 10 + 2 * int(page.body.get("total_pages") or 0):
-                raise HarvestError(
-                    f"{self.stream.name}: Harvest's links to the next page never end"
-                    f" ({page.next}); nothing of this run was loaded."
-                )
+                return
+            if page.next in seen or self._too_many(len(seen), page):
+                raise self._endless(page.next)
             seen.add(page.next)
             page = yield from self.wait(self.submit(page.next))
+
+    def _too_many(self, pages: int, page: Page) -> bool:
+        return pages > 10 + 2 * int(page.body.get("total_pages") or 0)
+
+    def _endless(self, url: str) -> HarvestError:
+        return HarvestError(
+            f"{self.stream.name}: Harvest's list never ends ({url}); nothing of this run was"
+            " loaded: run again later."
+        )
+
+    def _new(self, page: Page, stamp: str) -> Page:
+        """A page of a list without the rows that were yielded before.
+
+        Rows are met again when others were added before them, and when the list is read again.
+        A row that changed in between comes with the next run, since the cursor stays behind.
+        """
+        self._begun = True
+        if not stamp:
+            return page
+        rows = [row for row in page.rows if row["id"] not in self._yielded]
+        self._yielded.update(row["id"] for row in rows)
+        return page._replace(rows=rows)
 
     def _numbered(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
         """Walks the page numbers. Returns whether no row can have slipped through.
@@ -560,7 +606,7 @@ class Reader:
         if first.next:
             check_same_host(first.next, self._client.base_url)
         last = int(first.body.get("total_pages") or 1)
-        yield first._replace(first=True)
+        yield self._new(first._replace(first=True), stamp)
         if last == 1:
             return True
         total = int(first.body["total_entries"])
@@ -589,9 +635,11 @@ class Reader:
             page = call.result()
             number += 1
             last = max(last, int(page.body.get("total_pages") or 1))
+            if self._too_many(number, first):
+                raise self._endless(self.stream.path)
             steady = steady and page.body.get("total_entries") == total
             count(page, number)
-            yield page
+            yield self._new(page, stamp)
         return len(old) >= total if stamp else steady and len(old) == total
 
     def rows(self, **params: Any) -> Waiting[List[Dict[str, Any]]]:

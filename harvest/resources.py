@@ -12,8 +12,11 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract import DltResource
 
+from . import delta
 from .client import AccessRefused, HarvestClient, HarvestError, Page, Reader, RecordGone, Waiting
+from .columnar import ToArrow, takes_parquet
 from .settings import STREAMS, Stream
+from .values import storable
 
 Row = Dict[str, Any]
 Items = Iterator[Any]
@@ -46,6 +49,7 @@ class Account:
         report_lookback_days (int): Days after its end in which a window is read again.
         substream_refresh_hours (float): Hours until the children of all parents are read again.
         on_forbidden (str): `skip` or `raise`.
+        table_format (Optional[str]): `delta`, or None for the destination's own tables.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Account:
         report_lookback_days: int,
         substream_refresh_hours: float,
         on_forbidden: str,
+        table_format: Optional[str] = None,
     ) -> None:
         self.client = client
         self.start_date = start_date
@@ -63,6 +68,7 @@ class Account:
         self.report_lookback_days = report_lookback_days
         self.substream_refresh_hours = substream_refresh_hours
         self.on_forbidden = on_forbidden
+        self.delta = table_format == "delta"
         self._run: Optional[Run] = None
 
     @property
@@ -90,6 +96,8 @@ class Account:
         names = [dependent.name for dependent in on_behalf or (stream,)]
         resources = [dlt.current.source().resources[name] for name in names]
         for resource in resources:
+            if takes_parquet():
+                resource.apply_hints(file_format="parquet")
             if resource.write_disposition == "skip":
                 # it was left out the last time that this source was used
                 whole = STREAMS[resource.name].kind == "whole"
@@ -190,9 +198,7 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
     cursor = Cursor()
     incremental = cursor.incremental(account.start_date)
 
-    @dlt.resource(
-        name=stream.name, primary_key=stream.key, write_disposition="merge", file_format="parquet"
-    )
+    @dlt.resource(name=stream.name, primary_key=stream.key, write_disposition="merge")
     def rows(
         updated_at: dlt.sources.incremental[str] = incremental,
     ) -> Items:
@@ -204,6 +210,7 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
 
         def work(reader: Reader) -> Items:
             dates: SpentDates = None
+            new = delta.once() if account.delta else list
             stamp = "updated_at" if since else "created_at"
             for page in reader.pages(stamp, updated_since=since):
                 if page is None:
@@ -212,7 +219,7 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
                 cursor.now = cursor.now or page.now
                 if stream.name in DATED:
                     dates = _widen(dates, page.rows)
-                yield from _rows(stream, page.rows)
+                yield from _rows(stream, new(page.rows))
             if stream.name in DATED:
                 state = dlt.current.source_state()
                 state["spent_dates"] = _widen(dates, [], state.get("spent_dates"))
@@ -221,15 +228,15 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
         yield from account.read(stream, work)
         run.walking.discard(stream.name)
 
+    if stream.name in DATED:
+        rows.add_step(ToArrow(stream.name))
     return rows
 
 
 def whole_resource(account: Account, stream: Stream) -> DltResource:
     """A list, or the company, that is read and replaced as a whole."""
 
-    @dlt.resource(
-        name=stream.name, primary_key=stream.key, write_disposition="replace", file_format="parquet"
-    )
+    @dlt.resource(name=stream.name, primary_key=stream.key, write_disposition="replace")
     def rows() -> Items:
         def work(reader: Reader) -> Items:
             if stream.name == "company":
@@ -292,6 +299,10 @@ def parent_listing(account: Account, parent: Stream) -> DltResource:
         starts = [plan.since for plan in walk.plans.values()]
         since = None if None in starts else min(start for start in starts if start)
         since = _since(since) or account.start_date
+        new = delta.once() if account.delta else list
+        if account.delta:
+            for child in children:
+                delta.replace_children(child, everything=walk.plans[child.name].since is None)
 
         def work(reader: Reader) -> Items:
             for page in reader.pages("updated_at" if since else "created_at", updated_since=since):
@@ -300,7 +311,7 @@ def parent_listing(account: Account, parent: Stream) -> DltResource:
                     continue
                 walk.now = walk.now or page.now
                 walk.open += len(children)
-                yield ParentPage(walk, page.rows)
+                yield ParentPage(walk, new(page.rows))
             while walk.open:
                 yield None
             for child in children:
@@ -339,22 +350,19 @@ def _remember(walk: Walk, child: Stream) -> None:
 def parent_resource(account: Account, stream: Stream, listing: DltResource) -> DltResource:
     """The table of a list that has other streams below it: new and changed rows, merged by key."""
     cursor = Cursor()
-    incremental = cursor.incremental(account.start_date)
 
     @dlt.transformer(
         data_from=listing,
         name=stream.name,
         primary_key=stream.key,
         write_disposition="merge",
-        file_format="parquet",
     )
-    def rows(
-        page: ParentPage,
-        updated_at: dlt.sources.incremental[str] = incremental,
-    ) -> Items:
+    def rows(page: ParentPage) -> Items:
         cursor.now = page.walk.now
         yield from _rows(stream, page.rows)
 
+    # not as an argument: dlt would then begin anew with each page, from where the last one ended
+    rows.apply_hints(incremental=cursor.incremental(account.start_date))
     return rows
 
 
@@ -368,7 +376,6 @@ def child_resource(account: Account, stream: Stream, listing: DltResource) -> Dl
         merge_key=stream.parent_key,
         columns={"deleted_at": {"hard_delete": True}},
         write_disposition="merge",
-        file_format="parquet",
     )
     def rows(page: ParentPage) -> Items:
         walk = page.walk
@@ -395,8 +402,9 @@ def child_resource(account: Account, stream: Stream, listing: DltResource) -> Dl
                     continue
                 key = {stream.parent_key: parent}
                 if found:
-                    yield from _rows(stream, [{**key, **row} for row in found])
-                elif plan.again:
+                    rows = [{**key, **row} for row in found]
+                    yield from _rows(stream, delta.named(stream, rows) if account.delta else rows)
+                elif plan.again and not account.delta:
                     yield [_tombstone(stream, key)]
             yield from _rows(stream, [])
 
@@ -409,32 +417,47 @@ def child_resource(account: Account, stream: Stream, listing: DltResource) -> Dl
 def _all_of(reader: Reader, call: "Future[Page]") -> Waiting[Optional[List[Row]]]:
     """The rows below one parent; None when the parent is gone."""
     try:
-        page = call.result()
-        rows = page.rows
-        while page.next:
-            page = yield from reader.wait(reader.submit(page.next))
-            rows = rows + page.rows
+        rows: List[Row] = []
+        for page in reader.follow(call.result()):
+            if page is None:
+                yield None
+                continue
+            rows += page.rows
         return rows
     except RecordGone as gone:
         logger.warning(f"{gone}; passed over")
         return None
 
 
-def report_resource(account: Account, stream: Stream) -> DltResource:
-    """A report in windows of time, each of which replaces what was stored of it before."""
+def report_resource(
+    account: Account, stream: Stream, again: Sequence[Tuple[date, date]] = ()
+) -> DltResource:
+    """A report in windows of time, each of which replaces what was stored of it before.
+
+    Args:
+        account (Account): The account.
+        stream (Stream): The report.
+        again (Sequence[Tuple[date, date]]): First and last day of the windows to read, in place of
+            those that are due.
+    """
 
     @dlt.resource(
         name=stream.name,
-        merge_key=("period_start", "period_end"),
-        columns={"deleted_at": {"hard_delete": True}},
+        columns={
+            "period_start": {"merge_key": not account.delta},
+            "period_end": {"merge_key": not account.delta},
+            "deleted_at": {"hard_delete": True},
+        },
         write_disposition="merge",
-        file_format="parquet",
     )
     def rows() -> Items:
         def work(reader: Reader) -> Items:
-            first, last = yield from _span(account, reader)
             state = dlt.current.resource_state(stream.name)
             known: List[List[str]] = state.get("windows", [])
+            if again:
+                yield from read(reader, again, [], known)
+                return
+            first, last = yield from _span(account, reader)
             wanted = windows(account.report_period, first, last)
             settled = date.today() - timedelta(days=account.report_lookback_days)
             due = [
@@ -442,6 +465,23 @@ def report_resource(account: Account, stream: Stream) -> DltResource:
                 for window in wanted
                 if [str(day) for day in window] not in known or window[1] >= settled
             ]
+            kept = [[str(day) for day in window] for window in wanted]
+            # windows of another length, from before report_period was changed
+            old = [window for window in known if window not in kept]
+            yield from read(reader, due, old, known)
+            state["windows"] = kept
+
+        def read(
+            reader: Reader,
+            due: Sequence[Tuple[date, date]],
+            old: List[List[str]],
+            known: List[List[str]],
+        ) -> Items:
+            read_at = dlt.current.resource_state(stream.name).setdefault("read_at", {})
+            for window in old:
+                read_at.pop("/".join(window), None)
+            if account.delta:
+                delta.replace_windows(stream, [*due, *old])
             calls = reader.side_by_side(
                 reader.submit(stream.path, {"from": start, "to": end}) for start, end in due
             )
@@ -449,6 +489,8 @@ def report_resource(account: Account, stream: Stream) -> DltResource:
                 while (call := next(calls)) is None:
                     yield None
                 page = call.result()
+                # for reconciling: what the report was made from may have changed since
+                read_at[f"{start}/{end}"] = page.now
                 found = page.rows
                 if page.next:
                     found = yield from reader.rows(**{"from": start, "to": end})
@@ -457,14 +499,10 @@ def report_resource(account: Account, stream: Stream) -> DltResource:
                     yield from _rows(stream, [{**key, **row} for row in found])
                 elif list(key.values()) in known:
                     yield [_tombstone(stream, key)]
-            kept = [[str(day) for day in window] for window in wanted]
-            # windows of another length, from before report_period was changed
-            for window in known:
-                if window not in kept:
-                    key = dict(zip(("period_start", "period_end"), window, strict=True))
-                    yield [_tombstone(stream, key)]
+            for window in old:
+                key = dict(zip(("period_start", "period_end"), window, strict=True))
+                yield [_tombstone(stream, key)]
             yield from _rows(stream, [])
-            state["windows"] = kept
 
         yield from account.read(stream, work)
 
@@ -536,20 +574,30 @@ def _spent_dates(account: Account, stream: Stream) -> Waiting[SpentDates]:
 
 
 def _widen(dates: SpentDates, rows: Sequence[Row], other: SpentDates = None) -> SpentDates:
-    days = [row["spent_date"] for row in rows if row.get("spent_date")]
+    days = [day for row in rows if (day := _day(row.get("spent_date")))]
     days += [*(dates or ()), *(other or ())]
     return (min(days), max(days)) if days else None
 
 
+def _day(value: Any) -> Optional[str]:
+    """The day, unless the value is no date."""
+    try:
+        return str(date.fromisoformat(value))
+    except (TypeError, ValueError):
+        return None
+
+
 def _tombstone(stream: Stream, key: Row) -> Row:
     """A row that removes all rows with its merge key, and is not stored itself."""
-    ids = {name: 0 for name in stream.key if name == "id"}
-    return {**key, **ids, "deleted_at": datetime.now(timezone.utc)}
+    ids = {name: 0 if name == "id" else None for name in stream.key}
+    return {**ids, **key, "deleted_at": datetime.now(timezone.utc)}
 
 
 def _rows(stream: Stream, rows: List[Row]) -> Items:
     """Yields rows as dlt should get them, or creates the table if there are none yet."""
     schema = dlt.current.source_schema()
+    if stream.name not in DATED:
+        rows = storable(stream, rows)
     if rows:
         _drop_nulls(schema, stream.name, rows)
         yield rows
@@ -557,11 +605,31 @@ def _rows(stream: Stream, rows: List[Row]) -> Items:
     if not state.get("created"):
         state["created"] = True
         yield dlt.mark.materialize_table_schema()
-        # dlt creates the tables of lists with their first row, unless it is to empty them
+        _create_lists(schema, stream)
+
+
+def _create_lists(schema: Schema, stream: Stream) -> None:
+    """Has dlt create the tables of a stream's lists, which it would with their first row only.
+
+    It also does so for tables that are to be emptied, which those that do not exist yet may be.
+    """
+    lists = [
+        table
+        for table in schema.tables.values()
+        if table.get("parent") == stream.name and not has_table_seen_data(table)
+    ]
+    try:
         package = dlt.current.load_package_state()["state"]
-        for table in schema.tables.values():
-            if table.get("parent") == stream.name and not has_table_seen_data(table):
-                package.setdefault("truncated_tables", []).append(table)
+    except CurrentLoadPackageStateNotAvailable:
+        return
+    pipeline = dlt.current.pipeline()
+    if not lists or not pipeline.destination:
+        return
+    with pipeline.destination_client() as client:
+        if hasattr(client, "get_storage_tables"):
+            there = dict(client.get_storage_tables([table["name"] for table in lists]))
+            missing = [table for table in lists if not there[table["name"]]]
+            package.setdefault("truncated_tables", []).extend(missing)
 
 
 def _drop_nulls(schema: Schema, table: str, rows: List[Row]) -> None:

@@ -23,10 +23,19 @@ class Copy:
     Args:
         server: what to copy.
         destination: name of a destination of dlt.
+        name: name of the pipeline.
+        dataset: name of the dataset; default: one of its own.
         **settings: arguments of `harvest_source` for all runs.
     """
 
-    def __init__(self, server: Server, destination: Any = "duckdb", **settings: Any) -> None:
+    def __init__(
+        self,
+        server: Server,
+        destination: Any = "duckdb",
+        name: str = "harvest",
+        dataset: str = "",
+        **settings: Any,
+    ) -> None:
         self.server = server
         self.settings = {
             "access_token": server.token,
@@ -38,7 +47,9 @@ class Copy:
             **settings,
         }
         self.pipeline = dlt.pipeline(
-            "harvest", destination=destination, dataset_name=f"data_{uuid.uuid4().hex[:8]}"
+            name,
+            destination=destination,
+            dataset_name=dataset or f"data_{uuid.uuid4().hex[:8]}",
         )
 
     def source(self, *streams: str, **settings: Any) -> Any:

@@ -1,5 +1,6 @@
 """What arrives: every stream, row and field, at first and after changes."""
 
+import dlt
 import pytest
 
 from harvest.settings import STREAMS
@@ -75,3 +76,19 @@ def test_lists_of_several_pages(stream: str) -> None:
         copy.check(stream)
         assert len(copy.rows(stream)) > 4000
         assert len(copy.requests()) == 3
+
+
+def test_without_a_pipeline(copy: Copy) -> None:
+    """A source can be looked at in a notebook."""
+    invoices = list(copy.source("invoices"))
+    assert len(invoices) == copy.server.account.counts()["invoices"]
+
+
+def test_a_second_pipeline_takes_nothing_away(server: Server) -> None:
+    database = dlt.destinations.duckdb("shared.duckdb")
+    first = Copy(server, database, dataset="both")
+    first.run("invoices")
+    second = Copy(server, database, dataset="both", name="second")
+    day = sorted(row["updated_at"] for row in server.account.rows("invoices"))[-5]
+    second.run("invoices", start_date=day)
+    first.check("invoices")

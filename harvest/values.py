@@ -1,0 +1,83 @@
+"""What JSON can hold and tables cannot: numbers of any length, and text that is none."""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, Dict, List
+
+from dlt.common import logger
+
+from .settings import Stream
+
+SCALE = 6
+"""Decimals of the columns for money, hours and percentages, as in harvest.schema.yaml."""
+LARGEST = Decimal(10) ** 14
+"""The first number that is too large for them."""
+NOISE = Decimal("1e-9")
+"""By less than this a sum of binary fractions misses the decimal that was meant."""
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""NUL, which PostgreSQL cannot store, and halves of characters, which nothing can."""
+
+
+def decode(content: bytes) -> Any:
+    """Reads JSON, with decimals exact, and U+FFFD for characters that not every database can store.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    value = json.loads(content, parse_float=Decimal)
+    if b"\\u0000" in content or b"\\ud" in content or b"\\uD" in content:
+        value = _written(value)
+    return value
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_written(item) for item in value]
+    if isinstance(value, dict):
+        return {_written(name): _written(item) for name, item in value.items()}
+    return value
+
+
+def storable(stream: Stream, rows: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """The rows as every destination can store them.
+
+    A number that does not fit becomes text in the column that dlt makes for values of another
+    type, `hours__v_text` beside `hours`. A row without a proper key is left out, and said so.
+    """
+    keys = stream.key if stream.kind != "report" else ()
+    found = []
+    for row in rows:
+        odd = [name for name in keys if not _identifies(row.get(name))]
+        if odd:
+            logger.error(
+                f"{stream.name}: the row with {odd[0]} {row.get(odd[0])!r} is left out, since its"
+                f" {odd[0]} has to be a whole number of at most 64 bits; the other rows are loaded"
+            )
+        else:
+            found.append(_fitting(row))
+    return found
+
+
+def _identifies(value: Any) -> bool:
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return bool(re.fullmatch(r"\d{1,18}", str(value)))
+
+
+def _fitting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _fitting(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_fitting(item) for item in value]
+    if isinstance(value, Decimal):
+        if abs(value) < LARGEST:
+            rounded = round(value, SCALE)
+            if abs(value - rounded) < NOISE:
+                return rounded
+        return {"v_text": str(value)}
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return {"v_text": str(value)}
+    return value

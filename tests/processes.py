@@ -1,0 +1,115 @@
+"""Runs of harvest_pipeline.load in processes of their own, which may be killed at any moment."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import dlt
+
+from harvest_pipeline import explain, load
+
+Settings = Dict[str, Any]
+
+# a server that has imported everything and forks: a new process in milliseconds, not seconds
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload([__name__])
+
+MOVES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.truncate"}
+"""What is counted to find a moment: everything that a run does to files passes through these."""
+
+
+class Run:
+    """A run of the pipeline in the present folder, with the present environment.
+
+    Args:
+        streams: streams to load.
+        dies_at: kill it (SIGKILL) just before its so-manieth dealing with a file.
+        file_size: bytes that no file may exceed, as if the disk were full.
+        destination: name of a destination of dlt.
+        full_refresh: read everything again.
+        **settings: arguments of `harvest_source`.
+    """
+
+    def __init__(
+        self,
+        *streams: str,
+        dies_at: Optional[int] = None,
+        file_size: Optional[int] = None,
+        destination: Optional[str] = None,
+        full_refresh: bool = False,
+        **settings: Any,
+    ) -> None:
+        self._said, saying = _FORKS.Pipe(duplex=False)
+        target = (streams, destination, full_refresh, settings)
+        arguments = (saying, os.getcwd(), dict(os.environ), dies_at, file_size, target)
+        self.process = _FORKS.Process(target=_run, args=arguments)
+        self.process.start()
+        saying.close()
+
+    def kill(self) -> None:
+        assert self.process.pid
+        os.kill(self.process.pid, signal.SIGKILL)
+
+    def end(self) -> Tuple[int, str]:
+        """Waits for the end: exit code (-9 when killed), and what was wrong."""
+        self.process.join(120)
+        assert self.process.exitcode is not None, "the run does not end"
+        # EOFError: killed before it could say anything
+        try:
+            said = str(self._said.recv())
+        except EOFError:
+            said = ""
+        self._said.close()
+        return self.process.exitcode, said
+
+    def moves(self) -> int:
+        """How often a run that ended well dealt with files: the moments at which it can die."""
+        code, said = self.end()
+        assert code == 0, said
+        return int(said)
+
+
+def _run(
+    saying: Any,
+    folder: str,
+    environment: Dict[str, str],
+    dies_at: Optional[int],
+    file_size: Optional[int],
+    target: Tuple[Sequence[str], Optional[str], bool, Settings],
+) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    dlt.current.run_context().reload()
+    out = os.open(Path(folder) / "out.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    if file_size:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
+    moves = 0
+
+    def count(event: str, _: Any) -> None:
+        nonlocal moves
+        if event in MOVES:
+            moves += 1
+            if moves == dies_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+                # the signal may reach another thread first
+                time.sleep(60)
+
+    sys.addaudithook(count)
+    streams, destination, full_refresh, settings = target
+    try:
+        load(streams, destination, None, full_refresh, **settings)
+    except Exception as error:
+        saying.send(explain(error))
+        # without waiting for threads, as they may be what is stuck
+        saying.close()
+        os._exit(1)
+    saying.send(moves)

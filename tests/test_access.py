@@ -1,0 +1,297 @@
+"""Sign-in and permission: what is refused stops the run, or leaves its table as it was."""
+
+import logging
+from typing import Any, Dict, Iterator
+
+import pytest
+from dlt.common import logger
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from harvest.settings import STREAMS
+from sandbox import Server
+from tests.copy import Copy, Table, truth
+from tests.test_answers import sentence, snapshot
+from tests.test_change import long_account
+from tests.test_script import environment, run
+
+FEW = ("company", "clients", "roles", "users", "cost_rates", "invoices", "time_team")
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What the source has logged."""
+    logger.LOGGER.addHandler(caplog.handler)
+    caplog.set_level(logging.WARNING)
+    yield caplog
+    logger.LOGGER.removeHandler(caplog.handler)
+
+
+def by_oauth(server: Server, **settings: Any) -> Copy:
+    """A pipeline that signs in by OAuth2."""
+    given = {
+        "access_token": None,
+        "client_id": server.client_id,
+        "client_secret": server.client_secret,
+        "refresh_token": server.refresh_token,
+    }
+    return Copy(server, **{**given, **settings})
+
+
+def refreshes(copy: Copy) -> int:
+    return copy.requests().count("/api/v2/oauth2/token")
+
+
+# ---------------------------------------------------------------- sign-in
+
+
+def test_oauth_asks_for_a_token_when_it_is_needed(server: Server) -> None:
+    copy = by_oauth(server)
+    copy.source()
+    assert server.requests == []
+    copy.run(*FEW)
+    assert refreshes(copy) == 1
+    # the next run may be hours later, and begins anew
+    copy.run(*FEW)
+    assert refreshes(copy) == 1
+    copy.check(*FEW)
+
+
+def test_a_token_that_expires_in_the_middle_is_renewed_once_for_all_threads(
+    server: Server,
+) -> None:
+    copy = by_oauth(server)
+    # while many children are asked for side by side
+    server.latency = 0.02
+    server.before(
+        "/users/[0-9]+/cost_rates",
+        lambda record: server.account.clock.advance(server.token_lifetime + 1),
+    )
+    streams = [*FEW, "billable_rates", "invoice_messages", "invoice_payments"]
+    copy.run(*streams)
+    refused = [record for record in server.requests if record.status == 401]
+    assert len(refused) > 1, "several threads should have met the old token"
+    assert refreshes(copy) == 2
+    copy.check("clients", "users", "cost_rates", "billable_rates", "invoice_payments")
+
+
+def test_a_token_is_renewed_before_it_expires(server: Server) -> None:
+    server.token_lifetime = 60.4
+    copy = by_oauth(server)
+    server.latency = 0.3
+    copy.run("users", "cost_rates", "roles")
+    assert refreshes(copy) > 1
+    assert all(record.status == 200 for record in server.requests)
+
+
+@pytest.mark.parametrize("wrong", ["client_id", "client_secret", "refresh_token"])
+def test_a_refused_refresh_is_one_sentence(server: Server, wrong: str) -> None:
+    copy = by_oauth(server, **{wrong: "made-up-value"})
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run("clients", "tasks", "users", "cost_rates")
+    message = sentence(raised.value)
+    assert message.startswith("Harvest refused to renew the sign-in (40")
+    assert "client_secret" in message
+    assert "made-up-value" not in message
+    assert set(copy.requests()) == {"/api/v2/oauth2/token"}
+
+
+def test_a_refresh_is_refused_in_the_middle(server: Server) -> None:
+    copy = by_oauth(server)
+    copy.run(*FEW)
+    before = snapshot(copy)
+
+    def revoke(_: Any) -> None:
+        server.refresh_token = "revoked"
+        server.account.clock.advance(server.token_lifetime + 1)
+
+    server.before("/users", revoke)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run(*FEW)
+    assert sentence(raised.value).startswith("Harvest refused to renew the sign-in (400)")
+    assert snapshot(copy) == before
+
+
+def test_sign_in_is_tried_again(server: Server) -> None:
+    copy = by_oauth(server)
+    for code in (503, 500, 429):
+        server.faults.add("/api/v2/oauth2/token", "status", code=code, retry_after=0)
+    copy.run("clients")
+    assert refreshes(copy) == 4
+    copy.check("clients")
+
+
+def test_the_token_of_another_is_refused_at_once(server: Server) -> None:
+    copy = Copy(server)
+    copy.run(*FEW)
+    before = snapshot(copy)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run(*FEW, access_token="made-up-value")
+    message = sentence(raised.value)
+    assert message.startswith("Harvest refused the access token (401): create one at https://id.")
+    assert "made-up-value" not in message
+    assert snapshot(copy) == before
+    # at once: nothing is asked for again
+    assert len(server.requests) == len({record.path for record in server.requests})
+
+
+# ---------------------------------------------------------------- permission
+
+
+def everything(copy: Copy) -> Dict[str, Table]:
+    return {stream: copy.rows(stream) for stream in STREAMS}
+
+
+@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.parametrize("odd", [0, 1])
+def test_streams_are_refused(
+    copy: Copy, odd: int, full_refresh: bool, said: pytest.LogCaptureFixture
+) -> None:
+    """Their tables stay as they were, the others are loaded, and they are named."""
+    server = copy.server
+    copy.run()
+    before = everything(copy)
+    server.account.change(seed=4, count=60)
+    server.forbidden = set(list(STREAMS)[odd::2])
+    skipped = {
+        stream.name
+        for stream in STREAMS.values()
+        if server.forbidden & {stream.name, stream.parent}
+    }
+    copy.run(full_refresh=full_refresh, substream_refresh_hours=0)
+    assert copy.skipped().keys() == skipped
+    for stream in skipped:
+        assert copy.rows(stream) == before[stream], stream
+        refused = STREAMS[STREAMS[stream].parent if STREAMS[stream].parent in skipped else stream]
+        assert copy.skipped()[stream] == (
+            f"Harvest refused it (403), since it needs the role {refused.permission}"
+        )
+        assert f"{stream} is not read: {copy.skipped()[stream]}; its table is left" in said.text
+    read = [stream for stream in STREAMS if stream not in skipped]
+    if full_refresh:
+        copy.check(*read)
+    else:
+        copy.check(*(stream for stream in read if STREAMS[stream].kind in ("whole", "child")))
+        for stream in read:
+            assert copy.rows(stream).keys() >= truth(server.account, stream).keys()
+    # and once they are allowed again, everything is as it should be
+    server.forbidden = set()
+    copy.run(substream_refresh_hours=0, report_lookback_days=10_000)
+    for stream in STREAMS:
+        assert copy.rows(stream).keys() >= truth(server.account, stream).keys()
+    copy.check(*(stream for stream in STREAMS if STREAMS[stream].kind == "whole"))
+
+
+@pytest.mark.parametrize("stream", ["clients", "time_entries", "invoices", "users"])
+def test_a_list_is_refused_half_way(stream: str) -> None:
+    account = long_account(stream)
+    with Server(account, limits=False) as server:
+        copy = Copy(server)
+        server.faults.add(f"/{stream}", "status", code=403, after=1)
+        with pytest.raises(PipelineStepFailed) as raised:
+            copy.run(stream, "tasks")
+        assert sentence(raised.value) == (
+            f"{stream}: Harvest refused access (403) half way through the list; nothing of this"
+            " run was loaded: run again."
+        )
+        copy.run(stream, "tasks")
+        copy.check(stream, "tasks")
+
+
+def test_the_children_of_one_parent_are_refused(copy: Copy) -> None:
+    account, server = copy.server.account, copy.server
+    copy.run("users", "cost_rates", "invoices", "invoice_payments")
+    before = copy.rows("cost_rates")
+    for user in account.rows("users"):
+        account.add("cost_rates", user_id=user["id"], amount=99)
+    refused = account.rows("users")[2]["id"]
+    fault = server.faults.add(f"/users/{refused}/cost_rates", "status", times=None, code=403)
+    copy.run("users", "cost_rates", "invoices", "invoice_payments")
+    assert copy.skipped().keys() == {"cost_rates"}
+    assert copy.rows("cost_rates").keys() >= before.keys()
+    server.faults.remove(fault)
+    copy.run("users", "cost_rates", "invoices", "invoice_payments")
+    copy.check("users", "cost_rates", "invoices", "invoice_payments")
+
+
+def test_raise_makes_a_refusal_an_error(server: Server) -> None:
+    streams = "clients,roles,users,cost_rates"
+    env = environment(server, ON_FORBIDDEN="raise")
+    assert run("--resources", streams, env=env).returncode == 0
+    server.forbidden = {"roles"}
+    server.requests.clear()
+    done = run("--resources", streams, env=env)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
+        "error: roles: Harvest refused it (403), since it needs the role Administrator; nothing"
+        " was loaded.\n"
+    )
+
+
+def test_skip_is_the_default_and_no_error(server: Server) -> None:
+    server.forbidden = {"roles", "invoices"}
+    streams = "clients,roles,invoices,invoice_messages"
+    done = run("--resources", streams, env=environment(server))
+    assert done.returncode == 0
+    why = "skipped: Harvest refused it (403), since it needs the role Administrator"
+    assert f"{'roles':<40}   {why}\n" in done.stdout
+    for stream in ("invoices", "invoice_messages"):
+        assert f"{stream:<40}   {why}, or Manager with permission for invoices" in done.stdout
+    assert "clients" in done.stdout
+    # warnings for those who read logs, without a traceback
+    assert "roles is not read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_stream_is_refused(server: Server) -> None:
+    copy = Copy(server)
+    copy.run()
+    before = snapshot(copy)
+    server.forbidden = set(STREAMS)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run()
+    message = sentence(raised.value)
+    assert message.startswith("Harvest let none of the streams be read: ")
+    assert all(f"{stream}: Harvest refused it (403)" in message for stream in STREAMS)
+    assert snapshot(copy) == before
+    done = run(env=environment(server))
+    assert done.returncode == 1
+    assert "error: Harvest let none of the streams be read: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+FEATURES = ["expense_feature", "invoice_feature", "estimate_feature", "team_feature"]
+
+
+@pytest.mark.parametrize("full_refresh", [False, True])
+def test_features_that_are_switched_off_are_not_asked_for(
+    copy: Copy, full_refresh: bool, said: pytest.LogCaptureFixture
+) -> None:
+    server = copy.server
+    copy.run()
+    lacking = [stream for stream in STREAMS.values() if stream.feature]
+    assert {stream.feature for stream in lacking} == set(FEATURES)
+    before = {stream.name: copy.rows(stream.name) for stream in lacking}
+    for feature in FEATURES:
+        server.account.company[feature] = False
+    copy.run(full_refresh=full_refresh, substream_refresh_hours=0)
+    roots = ("/expense", "/invoice", "/estimate", "/reports/expenses")
+    asked = copy.requests()
+    assert not [path for path in asked if path.startswith(roots) or path.endswith("/teammates")]
+    assert all(record.status == 200 for record in server.requests)
+    for stream in lacking:
+        assert copy.skipped()[stream.name] == f"{stream.feature} is switched off in Harvest"
+        assert f"{stream.name} is not read: {stream.feature} is switched off" in said.text
+        assert copy.rows(stream.name) == before[stream.name], stream.name
+    assert copy.skipped().keys() == before.keys()
+
+
+def test_a_failed_run_empties_no_table(copy: Copy) -> None:
+    """Nor does it any that is written whole, also when everything was to be replaced."""
+    copy.run()
+    before = snapshot(copy)
+    copy.server.faults.add("/reports/project_budget", "status", times=None, code=422)
+    for full_refresh in (False, True):
+        with pytest.raises(PipelineStepFailed):
+            copy.run(full_refresh=full_refresh)
+        assert snapshot(copy) == before

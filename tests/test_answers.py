@@ -1,0 +1,294 @@
+"""Bad answers: tried again where that helps, and one sentence where it does not."""
+
+import logging
+import re
+import time
+from collections import Counter
+from datetime import timedelta
+from itertools import cycle
+from typing import Any, Dict, Iterator, List, Tuple
+
+import dlt
+import pytest
+from dlt.common import logger
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from harvest import HarvestError
+from harvest.settings import STREAMS
+from sandbox import Account, Server
+from tests.copy import Copy
+from tests.processes import Run
+from tests.test_script import environment, run
+
+SOME = ("clients", "tasks", "time_entries", "invoices", "invoice_messages", "roles", "time_team")
+
+SPEED = "Harvest's speed limit was reached (429)"
+PASSING: Dict[str, Tuple[str, Dict[str, Any], str]] = {
+    "429 in seconds": ("status", {"code": 429, "retry_after": 0}, SPEED),
+    "429 without saying": ("status", {"code": 429}, SPEED),
+    "500": ("status", {"code": 500}, "Harvest answered 500"),
+    "502": ("status", {"code": 502}, "Harvest answered 502"),
+    "503": ("status", {"code": 503, "retry_after": 0}, "Harvest answered 503"),
+    "reset": ("reset", {}, "the connection broke"),
+    "cut": ("truncate", {}, "the answer broke off"),
+    "html": ("html", {}, "the answer is text/html and not whole JSON"),
+    "no key": ("no_key", {}, "the answer has no "),
+    "slow": ("slow", {"seconds": 1}, "no answer in time"),
+}
+"""Answers that may be better the next time: fault, its details, and how it is put in words."""
+
+FINAL: Dict[str, Tuple[str, Dict[str, Any], str]] = {
+    "400": ("status", {"code": 400}, "400"),
+    "422": ("status", {"code": 422, "body": {"message": "Nonsense."}}, "422: Nonsense."),
+    "redirect elsewhere": (
+        "redirect",
+        {"location": "http://127.0.0.1:9/v2"},
+        "leads to http://127.0.0.1:9",
+    ),
+}
+"""Answers that would be the same the next time."""
+
+
+PATHS = {
+    "clients": "/clients",
+    "invoices": "/invoices",
+    "invoice_messages": "/invoices/[0-9]+/messages",
+    "roles": "/roles",
+    "time_team": "/reports/time/team",
+}
+"""A stream of each kind."""
+
+
+def runtime(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+    """Settings of dlt's [runtime]."""
+    for name, value in settings.items():
+        monkeypatch.setenv(f"RUNTIME__{name}", value)
+    dlt.current.run_context().reload()
+
+
+@pytest.fixture
+def copy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Copy:
+    runtime(monkeypatch, REQUEST_TIMEOUT="0.3")
+    # windows small, as without a Retry-After a whole one is waited for
+    return Copy(server, rate_window=0.1, report_rate_window=0.1)
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What the source has logged."""
+    logger.LOGGER.addHandler(caplog.handler)
+    caplog.set_level(logging.WARNING)
+    yield caplog
+    logger.LOGGER.removeHandler(caplog.handler)
+
+
+def sentence(error: BaseException) -> str:
+    """The message for the user, below what dlt wraps it in."""
+    cause: Any = error
+    while not isinstance(cause, HarvestError):
+        cause = cause.__cause__
+        assert cause, f"no HarvestError in {error!r}"
+    assert "\n" not in str(cause)
+    return str(cause)
+
+
+def snapshot(copy: Copy) -> Dict[str, List[Any]]:
+    """Every table as it is, dlt's own included."""
+    with copy.pipeline.sql_client() as client:
+        schema = copy.pipeline.dataset_name
+        with client.execute_query(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s", schema
+        ) as found:
+            names = sorted(name for (name,) in found.fetchall())
+        tables = {}
+        for name in names:
+            with client.execute_query(f'SELECT * FROM "{schema}"."{name}"') as cursor:
+                tables[name] = sorted(map(str, cursor.fetchall()))
+        return tables
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_it_is_tried_again(copy: Copy, kind: str, said: pytest.LogCaptureFixture) -> None:
+    fault, details, words = PASSING[kind]
+    faults = {
+        stream: copy.server.faults.add(path, fault, times=2, **details)
+        for stream, path in PATHS.items()
+    }
+    copy.run(*SOME)
+    for stream, each in faults.items():
+        assert each.hits == 2
+        assert f"{stream}: {words}" in said.text
+    copy.check(*SOME)
+
+
+@pytest.mark.parametrize(("kind", "stream"), zip([*PASSING, *FINAL], cycle(PATHS), strict=False))
+def test_it_never_gets_better(copy: Copy, kind: str, stream: str) -> None:
+    """Nothing of the run is loaded, and the next one goes on from the last good state."""
+    fault, details, words = {**PASSING, **FINAL}[kind]
+    account, server = copy.server.account, copy.server
+    copy.run(*SOME)
+    before = snapshot(copy)
+    state = copy.pipeline.state["sources"]
+    account.change(seed=5, count=25, kinds={"add", "edit", "bill"})
+    account.edit("invoices", account.rows("invoices")[0]["id"], notes="edited")
+    server.faults.add(PATHS[stream], fault, times=None, **details)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run(*SOME)
+    message = sentence(raised.value)
+    assert words in message
+    if kind != "redirect elsewhere":
+        assert message.startswith(f"{stream}: ")
+        assert server.base_url + PATHS[stream].split("[")[0] in message
+    hits = Counter(path for path in copy.requests() if re.fullmatch(PATHS[stream], path))
+    # 5 is dlt's default for request_max_attempts
+    assert set(hits.values()) <= ({1} if kind in FINAL else {1, 2, 3, 4, 5})
+    assert max(hits.values()) == (1 if kind in FINAL else 5)
+    assert snapshot(copy) == before
+    assert copy.pipeline.state["sources"] == state
+    server.faults.clear()
+    copy.run(*SOME)
+    copy.check(*SOME[:4], *SOME[5:], names=False)
+
+
+def test_the_number_of_attempts_can_be_set(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime(monkeypatch, REQUEST_MAX_ATTEMPTS="2")
+    copy.server.faults.add("/clients", "status", times=None, code=500)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run("clients")
+    assert "could not be read in 2 attempts: Harvest answered 500" in sentence(raised.value)
+    assert copy.requests() == ["/clients"] * 2
+    runtime(monkeypatch, REQUEST_MAX_ATTEMPTS="8")
+    copy.server.faults.clear()
+    copy.server.faults.add("/clients", "status", times=7, code=500)
+    copy.run("clients")
+    copy.check("clients")
+
+
+@pytest.mark.parametrize("path", ["/clients", "/reports/time/team"])
+@pytest.mark.parametrize("written", ["seconds", "date"])
+def test_retry_after_is_obeyed(path: str, written: str) -> None:
+    account = Account.generate(seed=3, time_entries=60, years=0.5)
+    # a date counts by Harvest's clock
+    account.clock.advance(-3600)
+    stream = "clients" if path == "/clients" else "time_team"
+    with Server(account, limits=False) as server:
+        when = 2 if written == "seconds" else account.clock.now() + timedelta(seconds=3)
+        server.faults.add(path, "status", code=429, retry_after=when)
+        Copy(server, rate_window=0.1, report_rate_window=0.1).run(stream, "roles")
+        waited = [record.at for record in server.requests if record.path == path]
+        assert 1.9 < waited[1] - waited[0] < 20
+
+
+def test_a_report_waits_900_seconds_and_a_kill_ends_it(server: Server) -> None:
+    copy = Copy(server)
+    server.faults.add("/reports/.*", "status", code=429, retry_after=900)
+    waiting = Run("time_team", "clients", **copy.settings)
+    while not any(record.status == 429 for record in server.requests):
+        time.sleep(0.01)
+    time.sleep(1)
+    # neither given up nor asked again
+    assert waiting.process.is_alive()
+    assert [record.path for record in server.requests].count("/reports/time/team") <= 4
+    waiting.kill()
+    assert waiting.end()[0] == -9
+    server.faults.clear()
+    copy.run("time_team", "clients")
+    copy.check("time_team", "clients")
+
+
+def test_a_stream_that_fails_does_not_wait_for_one_that_waits(server: Server) -> None:
+    server.faults.add("/reports/.*", "status", times=None, code=429, retry_after=900)
+    server.faults.add("/clients", "status", code=422, after=0)
+    server.before("/clients", lambda record: time.sleep(0.3))
+    failing = Run("time_team", "clients", **Copy(server).settings)
+    code, said = failing.end()
+    assert code == 1
+    assert "clients: Harvest rejected the request (422)" in said
+
+
+def test_longer_than_an_hour_is_not_waited_for(copy: Copy) -> None:
+    copy.server.faults.add("/clients", "status", code=429, retry_after=7200)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run("clients")
+    message = "clients: Harvest asks to wait 7200 s (429): run again later."
+    assert sentence(raised.value) == message
+
+
+# ---------------------------------------------------------------- links
+
+
+LINKED = {
+    "clients": "/clients",
+    "users": "/users",
+    "invoice_messages": "/invoices/[0-9]+/messages",
+    "project_assignments": "/users/[0-9]+/project_assignments",
+}
+
+
+@pytest.mark.parametrize("fault", ["next_loop", "next_endless"])
+@pytest.mark.parametrize("stream", LINKED)
+def test_links_that_never_end(copy: Copy, stream: str, fault: str) -> None:
+    copy.server.faults.add(LINKED[stream], fault, times=None)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run(stream, "tasks")
+    assert sentence(raised.value).startswith(f"{stream}: Harvest's list never ends (http://127")
+    most = Counter(record.path for record in copy.server.requests).most_common(1)[0][1]
+    assert most < 20
+    copy.server.faults.clear()
+    copy.run(stream, "tasks")
+    copy.check(stream, "tasks")
+
+
+@pytest.mark.parametrize("fault", ["next_loop", "next_endless"])
+@pytest.mark.parametrize(
+    "stream", ["time_entries", "expenses", "invoices", "time_team", "project_budget"]
+)
+def test_links_of_numbered_lists_are_not_needed(copy: Copy, stream: str, fault: str) -> None:
+    copy.server.faults.add(f"({STREAMS[stream].path})", fault, times=None)
+    copy.run(stream)
+    copy.check(stream)
+
+
+def test_a_numbered_list_that_grows_for_ever(copy: Copy) -> None:
+    def grow(body: Dict[str, Any]) -> None:
+        body["total_pages"] = (body["page"] or 1) + 20
+
+    copy.server.faults.add("/time_entries", "mutate", times=None, change=grow)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run("time_entries")
+    assert sentence(raised.value).startswith("time_entries: Harvest's list never ends")
+    assert len(copy.requests()) < 100
+
+
+# ---------------------------------------------------------------- the script
+
+
+def test_the_network_is_gone(server: Server) -> None:
+    settings = {"BASE_URL": "https://does-not-exist.invalid/v2"}
+    done = run("--resources", "clients", env=environment(server, **settings))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: clients: https://does-not-exist.invalid/v2/clients ")
+    assert "the host's name is not known: check base_url and the network" in lines[0]
+
+
+def test_one_sentence_and_no_traceback(server: Server) -> None:
+    env = environment(server, RATE_WINDOW="0.1")
+    assert run("--resources", "clients,tasks", env=env).returncode == 0
+    server.faults.add("/clients", "html", times=None)
+    done = run("--resources", "clients,tasks", env=env)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
+    assert lines == [
+        f"error: clients: {server.base_url}/clients could not be read in 5 attempts: the answer is"
+        " text/html and not whole JSON. Nothing of this run was loaded; the next one goes on from"
+        " the last good one."
+    ]
+    # the attempts are told of as they are made
+    assert done.stderr.count("[WARNING]") == 4
+    server.faults.clear()
+    done = run("--resources", "clients,tasks", env=env)
+    assert (done.returncode, done.stderr) == (0, "")
