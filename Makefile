@@ -8,7 +8,7 @@ demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
 
 test: .venv/.test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: .venv/.test
 	$(BIN)/ruff check .

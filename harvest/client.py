@@ -2,6 +2,7 @@
 
 import threading
 import time
+from array import array
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -13,6 +14,7 @@ from typing import (
     Deque,
     Dict,
     Generator,
+    Iterable,
     Iterator,
     List,
     NamedTuple,
@@ -39,7 +41,7 @@ C = TypeVar("C")
 Waiting = Generator[Any, None, T]
 """A generator that yields None, which dlt takes as "ask the others first", until it returns."""
 
-AHEAD = 6
+AHEAD = 4
 """Requests that one stream has under way at once: memory holds that many of its pages."""
 REREADS = 5
 """Times that a list is read again because its rows moved while it was read."""
@@ -140,7 +142,11 @@ class Token:
                 " environment; to try it without an account, type make demo."
             )
         with self._lock:
-            if self._fetched is None or self._fetched == refused or time.time() > self._expires:
+            if (
+                self._fetched is None
+                or self._fetched == refused
+                or time.monotonic() > self._expires
+            ):
                 self._fetch(session)
             assert self._fetched
             return self._fetched
@@ -157,8 +163,8 @@ class Token:
                 f"Harvest refused to renew the sign-in ({answer.status_code}): check client_id,"
                 f" client_secret and refresh_token of the OAuth2 application at {TOKENS_PAGE}."
             ) from None
-        # renewed a minute early, so that it does not expire on the way
-        self._expires = time.time() + float(grant.get("expires_in") or 0) - 60
+        # renewed early, so that it does not expire on the way
+        self._expires = time.monotonic() + 0.9 * float(grant.get("expires_in") or "inf")
         if grant.get("refresh_token"):
             self._grant["refresh_token"] = grant["refresh_token"]
 
@@ -293,6 +299,11 @@ class HarvestClient:
         self._api = api
         self._reports = reports
         self._runtime = runtime
+        self.requests = 0
+        self._count_lock = threading.Lock()
+        self.left_undone = (
+            "Nothing of this run was loaded; the next one goes on from the last good one."
+        )
         self._local = threading.local()
 
     def lane(self, stream: Stream) -> Lane:
@@ -373,8 +384,7 @@ class HarvestClient:
         except _Passing as fault:
             raise HarvestError(
                 f"{call.name}: {call.url.split('?')[0]} could not be read in {attempts} attempts:"
-                f" {fault}. Nothing of this run was loaded; the next one goes on from the last"
-                " good one."
+                f" {fault}. {self.left_undone}"
             ) from None
 
     def _attempt(self, call: Call, headers: Dict[str, str]) -> Page:
@@ -399,6 +409,8 @@ class HarvestClient:
 
     def _ask(self, call: Call, headers: Dict[str, str], token: str) -> requests.Response:
         call.lane.enter(call.stop)
+        with self._count_lock:
+            self.requests += 1
         return self._session.get(call.url, params=call.params, headers=headers, auth=_Bearer(token))
 
     def _meaning(self, answer: requests.Response, call: Call) -> Exception:
@@ -453,7 +465,7 @@ class Reader:
         self._futures: Set[Future[Page]] = set()
         self._once: Optional[Future[Page]] = None
         self._begun = False
-        self._yielded: Set[Any] = set()
+        self._yielded = Ids()
 
     def __enter__(self) -> "Reader":
         return self
@@ -499,11 +511,10 @@ class Reader:
                 ahead.append(call)
             if not ahead:
                 return
-            done = ahead.popleft()
-            while not done.done():
+            while not ahead[0].done():
                 signals.raise_if_signalled()
                 yield None
-            yield done
+            yield ahead.popleft()
 
     def pages(self, stamp: str = "", **params: Any) -> Iterator[Optional[Page]]:
         """All pages of the list.
@@ -567,13 +578,13 @@ class Reader:
             yield page._replace(first=not seen)
             if not page.next:
                 return
-            if page.next in seen or self._too_many(len(seen), page):
+            if page.next in seen or self._too_many(len(seen), page.body.get("total_pages")):
                 raise self._endless(page.next)
             seen.add(page.next)
             page = yield from self.wait(self.submit(page.next))
 
-    def _too_many(self, pages: int, page: Page) -> bool:
-        return pages > 10 + 2 * int(page.body.get("total_pages") or 0)
+    def _too_many(self, pages: int, promised: Any) -> bool:
+        return pages > 10 + 2 * int(promised or 0)
 
     def _endless(self, url: str) -> HarvestError:
         return HarvestError(
@@ -590,9 +601,8 @@ class Reader:
         self._begun = True
         if not stamp:
             return page
-        rows = [row for row in page.rows if row["id"] not in self._yielded]
-        self._yielded.update(row["id"] for row in rows)
-        return page._replace(rows=rows)
+        new = self._yielded.add(row["id"] for row in page.rows)
+        return page._replace(rows=[row for row in page.rows if row["id"] in new])
 
     def _numbered(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
         """Walks the page numbers. Returns whether no row can have slipped through.
@@ -602,15 +612,14 @@ class Reader:
         Rows of the second in which the walk began may be new or not. A `strict` walk takes them
         for new; the next one, whose clock may stand still, does not.
         """
-        first: Page = yield from self.wait(self.submit(self.stream.path, params))
-        if first.next:
-            check_same_host(first.next, self._client.base_url)
-        last = int(first.body.get("total_pages") or 1)
-        yield self._new(first._replace(first=True), stamp)
-        if last == 1:
-            return True
-        total = int(first.body["total_entries"])
-        old: Set[Any] = set()
+        page: Page = yield from self.wait(self.submit(self.stream.path, params))
+        if page.next:
+            check_same_host(page.next, self._client.base_url)
+        began = page.now
+        promised = last = int(page.body.get("total_pages") or 1)
+        total = int(page.body["total_entries"]) if last > 1 else 0
+        old = Ids()
+        rows = 0
         steady = True
 
         def numbers() -> Iterator["Future[Page]"]:
@@ -620,13 +629,19 @@ class Reader:
                 number += 1
                 yield self.submit(self.stream.path, {**params, "page": number})
 
-        def count(page: Page, number: int) -> None:
-            for index, row in enumerate(page.rows):
-                since = str(row.get(stamp) or "")
-                if since < first.now or (since == first.now and not strict):
-                    old.add(row["id"] if stamp else (number, index))
+        def count(page: Page) -> None:
+            nonlocal rows
+            rows += len(page.rows)
+            if stamp and last > 1:
+                old.add(row["id"] for row in page.rows if is_old(str(row.get(stamp) or "")))
 
-        count(first, 1)
+        def is_old(since: str) -> bool:
+            return since < began or (since == began and not strict)
+
+        count(page)
+        yield self._new(page._replace(first=True), stamp)
+        if promised == 1:
+            return True
         number = 1
         for call in self.side_by_side(numbers()):
             if call is None:
@@ -635,12 +650,14 @@ class Reader:
             page = call.result()
             number += 1
             last = max(last, int(page.body.get("total_pages") or 1))
-            if self._too_many(number, first):
+            if self._too_many(number, promised):
                 raise self._endless(self.stream.path)
             steady = steady and page.body.get("total_entries") == total
-            count(page, number)
+            count(page)
             yield self._new(page, stamp)
-        return len(old) >= total if stamp else steady and len(old) == total
+            # only the pages that are ahead, and not the last one too, are kept in memory
+            del page, call
+        return len(old) >= total if stamp else steady and rows == total
 
     def rows(self, **params: Any) -> Waiting[List[Dict[str, Any]]]:
         """All rows of a list that fits into memory, from one undisturbed walk."""
@@ -651,6 +668,36 @@ class Reader:
                 continue
             rows = [*([] if page.first else rows), *page.rows]
         return rows
+
+
+class Ids:
+    """A set of ids in eight bytes each, for they are all that a long list leaves in memory."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._pages: List[array[int]] = []
+        self._odd: Set[Any] = set()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, ids: Iterable[Any]) -> Set[Any]:
+        """Adds the ids of a page. Returns those that were not there before."""
+        new = set(ids) - self._odd
+        odd = {id for id in new if not isinstance(id, int) or id.bit_length() > 63}
+        self._odd |= odd
+        new -= odd
+        if new:
+            low, high = min(new), max(new)
+            for page in self._pages:
+                # ids grow with time, by which lists are sorted: few pages come near each other
+                if page[0] <= high and low <= page[-1]:
+                    new.difference_update(page)
+            if new:
+                self._pages.append(array("q", sorted(new)))
+        new |= odd
+        self._count += len(new)
+        return new
 
 
 def check_same_host(url: str, base_url: str) -> None:

@@ -1,6 +1,6 @@
 """Rows as Arrow tables, which dlt passes on as they are: for the list that has millions of rows."""
 
-from typing import Any, ClassVar, Dict, List, Optional, Set
+from typing import Any, ClassVar, Dict, List, Optional, Sequence
 
 import dlt
 import pyarrow as pa
@@ -29,22 +29,31 @@ class ToArrow(ItemTransform[Any, Dict[str, Any]]):
     # behind the incremental, whose cursor is found in rows
     placement_affinity: ClassVar[float] = 1.05
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, delta: bool = False) -> None:
         super().__init__(lambda item: item)
         self._table = table
+        # writing Delta, dlt looks for columns in the first file of a load: what others have more
+        # would be lost, so that pages of both kinds must not meet there
+        self._delta = delta
 
     def __call__(self, item: Any, meta: Any = None) -> Any:
-        if not isinstance(item, list) or not item or not takes_parquet():
+        if not isinstance(item, list) or not item:
             return item
+        schema = dlt.current.source_schema()
+        if self._delta or not takes_parquet():
+            return storable(schema, STREAMS[self._table], item)
         try:
             load_id = dlt.current.load_package_state()["load_id"]
         except CurrentLoadPackageStateNotAvailable:
             # the source is looked at without a pipeline
             return item
-        columns = dlt.current.source_schema().get_table_columns(self._table)
+        columns = schema.get_table_columns(self._table)
+        for column in columns.values():
+            # Arrow says so of each column: unsaid, a schema that is frozen would refuse it
+            column.setdefault("nullable", True)
         table = to_arrow(item, columns)
         if table is None:
-            return storable(STREAMS[self._table], item)
+            return storable(schema, STREAMS[self._table], item)
         # what dlt would add to rows by itself
         ids = pa.array(generate_dlt_ids(len(item)), pa.string())
         loads = pa.repeat(pa.scalar(load_id), len(item))
@@ -76,40 +85,48 @@ def to_arrow(rows: List[Row], columns: Dict[str, TColumnSchema]) -> Optional[pa.
         Optional[pa.Table]: A table with all columns but those of dlt.
     """
     declared = {name: column for name, column in columns.items() if name[:4] != "_dlt"}
-    known: Dict[str, Set[str]] = {"": set()}
-    for name in declared:
-        parent, _, field = name.rpartition("__")
-        known.setdefault(parent, set()).add(field)
-    known[""].update(known)
-    objects: Dict[str, List[Row]] = {
-        parent: [{} if (value := row.get(parent)) is None else value for row in rows]
-        if parent
-        else rows
-        for parent in known
-    }
+    objects = {name.rpartition("__")[0] for name in declared} - {""}
     try:
-        if not all(row.keys() <= known[parent] for parent in known for row in objects[parent]):
+        found = _columns(rows)
+        if any("__" in name for name in found):
+            # it could be taken for a field of an object
+            return None
+        for parent in objects & found.keys():
+            fields = _columns(found.pop(parent))
+            found.update({f"{parent}__{name}": values for name, values in fields.items()})
+        if not found.keys() <= declared.keys():
             return None
         arrays = {}
         for name, column in declared.items():
-            parent, _, field = name.rpartition("__")
-            arrays[name] = _array([row.get(field) for row in objects[parent]], column)
+            arrays[name] = _array(found.get(name, [None] * len(rows)), column)
             if arrays[name].null_count and not column.get("nullable", True):
                 return None
     except (pa.ArrowException, ArithmeticError, AttributeError, TypeError, ValueError):
         return None
-    fields = [
+    schema = pa.schema(
         pa.field(name, arrays[name].type, nullable=column.get("nullable", True))
         for name, column in declared.items()
-    ]
-    return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(fields))
+    )
+    return pa.Table.from_arrays(list(arrays.values()), schema=schema)
+
+
+def _columns(rows: Sequence[Optional[Row]]) -> Dict[str, Sequence[Any]]:
+    """The values of each field, one for each row."""
+    names = next((list(row) for row in rows if row), [])
+    nothing = dict.fromkeys(names)
+    whole = [nothing if row is None else row for row in rows]
+    if all(list(row) == names for row in whole):
+        # as Harvest writes them: no need to look up each value by its name
+        return dict(zip(names, zip(*map(dict.values, whole), strict=True), strict=True))
+    every = dict.fromkeys(name for row in whole for name in row)
+    return {name: [row.get(name) for row in whole] for name in every}
 
 
 def _required(name: str) -> pa.Field:
     return pa.field(name, pa.string(), nullable=False)
 
 
-def _array(values: List[Any], column: TColumnSchema) -> pa.Array:
+def _array(values: Sequence[Any], column: TColumnSchema) -> pa.Array:
     kind = column["data_type"] or "text"
     if kind == "decimal":
         return pa.array(values, pa.decimal128(column["precision"], column["scale"]))

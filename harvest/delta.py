@@ -5,7 +5,7 @@ of a list that has become shorter it keeps the items that were at its end. So wh
 replaced as a whole, a report within the windows that were read, and everything else by key.
 """
 
-from typing import Any, Callable, Dict, List, Sequence, Set
+from typing import Any, Dict, List, Sequence
 
 import dlt
 from dlt.extract import DltResource
@@ -58,19 +58,3 @@ def replace_children(stream: Stream, everything: bool) -> None:
 def named(stream: Stream, rows: List[Row]) -> List[Row]:
     """Rows with the same `_dlt_id` in every run, by which dlt merges what is in their lists."""
     return [{**row, "_dlt_id": "-".join(str(row[name]) for name in stream.key)} for row in rows]
-
-
-def once() -> Callable[[List[Row]], List[Row]]:
-    """A filter of the rows that it has passed before, since dlt would store them twice.
-
-    A list may be read twice in a run. A row that changed in between has its turn in the next run,
-    as everything that changes after a run began.
-    """
-    seen: Set[Any] = set()
-
-    def new(rows: List[Row]) -> List[Row]:
-        found = {row["id"]: row for row in rows if row["id"] not in seen}
-        seen.update(found)
-        return list(found.values())
-
-    return new

@@ -210,7 +210,6 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
 
         def work(reader: Reader) -> Items:
             dates: SpentDates = None
-            new = delta.once() if account.delta else list
             stamp = "updated_at" if since else "created_at"
             for page in reader.pages(stamp, updated_since=since):
                 if page is None:
@@ -219,7 +218,7 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
                 cursor.now = cursor.now or page.now
                 if stream.name in DATED:
                     dates = _widen(dates, page.rows)
-                yield from _rows(stream, new(page.rows))
+                yield from _rows(stream, page.rows)
             if stream.name in DATED:
                 state = dlt.current.source_state()
                 state["spent_dates"] = _widen(dates, [], state.get("spent_dates"))
@@ -229,7 +228,7 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
         run.walking.discard(stream.name)
 
     if stream.name in DATED:
-        rows.add_step(ToArrow(stream.name))
+        rows.add_step(ToArrow(stream.name, account.delta))
     return rows
 
 
@@ -299,7 +298,6 @@ def parent_listing(account: Account, parent: Stream) -> DltResource:
         starts = [plan.since for plan in walk.plans.values()]
         since = None if None in starts else min(start for start in starts if start)
         since = _since(since) or account.start_date
-        new = delta.once() if account.delta else list
         if account.delta:
             for child in children:
                 delta.replace_children(child, everything=walk.plans[child.name].since is None)
@@ -311,7 +309,7 @@ def parent_listing(account: Account, parent: Stream) -> DltResource:
                     continue
                 walk.now = walk.now or page.now
                 walk.open += len(children)
-                yield ParentPage(walk, new(page.rows))
+                yield ParentPage(walk, page.rows)
             while walk.open:
                 yield None
             for child in children:
@@ -597,9 +595,8 @@ def _rows(stream: Stream, rows: List[Row]) -> Items:
     """Yields rows as dlt should get them, or creates the table if there are none yet."""
     schema = dlt.current.source_schema()
     if stream.name not in DATED:
-        rows = storable(stream, rows)
+        rows = storable(schema, stream, rows)
     if rows:
-        _drop_nulls(schema, stream.name, rows)
         yield rows
     state = dlt.current.resource_state(stream.name)
     if not state.get("created"):
@@ -630,18 +627,3 @@ def _create_lists(schema: Schema, stream: Stream) -> None:
             there = dict(client.get_storage_tables([table["name"] for table in lists]))
             missing = [table for table in lists if not there[table["name"]]]
             package.setdefault("truncated_tables", []).extend(missing)
-
-
-def _drop_nulls(schema: Schema, table: str, rows: List[Row]) -> None:
-    """Takes out objects and lists that are null, which would leave a column of their own."""
-    columns = schema.tables.get(table, {}).get("columns", {})
-    objects = {name.split("__")[0] for name in columns if "__" in name.strip("_")}
-    prefix = f"{table}__"
-    lists = {name[len(prefix) :] for name in schema.tables if name.startswith(prefix)}
-    for row in rows:
-        for name in objects | lists:
-            if name in row and row[name] is None:
-                del row[name]
-        for name in lists & row.keys():
-            if any(isinstance(item, dict) for item in row[name]):
-                _drop_nulls(schema, prefix + name, row[name])

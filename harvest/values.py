@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Dict, List
 
 from dlt.common import logger
+from dlt.common.schema import Schema
 
 from .settings import Stream
 
@@ -41,7 +42,7 @@ def _written(value: Any) -> Any:
     return value
 
 
-def storable(stream: Stream, rows: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+def storable(schema: Schema, stream: Stream, rows: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """The rows as every destination can store them.
 
     A number that does not fit becomes text in the column that dlt makes for values of another
@@ -57,7 +58,8 @@ def storable(stream: Stream, rows: List[Dict[str, Any]]) -> List[Dict[str, Any]]
                 f" {odd[0]} has to be a whole number of at most 64 bits; the other rows are loaded"
             )
         else:
-            found.append(_fitting(row))
+            found.append(_fitting(row, schema, stream.name))
+    _drop_nulls(schema, stream.name, found)
     return found
 
 
@@ -67,17 +69,35 @@ def _identifies(value: Any) -> bool:
     return bool(re.fullmatch(r"\d{1,18}", str(value)))
 
 
-def _fitting(value: Any) -> Any:
+def _fitting(value: Any, schema: Schema, table: str, prefix: str = "", name: str = "") -> Any:
     if isinstance(value, dict):
-        return {name: _fitting(item) for name, item in value.items()}
+        inside = f"{prefix}{name}__" if name else ""
+        return {key: _fitting(item, schema, table, inside, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [_fitting(item) for item in value]
+        return [_fitting(item, schema, f"{table}__{prefix}{name}") for item in value]
     if isinstance(value, Decimal):
         if abs(value) < LARGEST:
             rounded = round(value, SCALE)
             if abs(value - rounded) < NOISE:
                 return rounded
         return {"v_text": str(value)}
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return {"v_text": str(value)}
+    if isinstance(value, int) and not -LARGEST < value < LARGEST:
+        column = schema.tables.get(table, {}).get("columns", {}).get(prefix + name, {})
+        if column.get("data_type") == "decimal" or not -(2**63) <= value < 2**63:
+            return {"v_text": str(value)}
     return value
+
+
+def _drop_nulls(schema: Schema, table: str, rows: List[Dict[str, Any]]) -> None:
+    """Takes out objects and lists that are null, which would leave a column of their own."""
+    columns = schema.tables.get(table, {}).get("columns", {})
+    objects = {name.split("__")[0] for name in columns if "__" in name.strip("_")}
+    prefix = f"{table}__"
+    lists = {name[len(prefix) :] for name in schema.tables if name.startswith(prefix)}
+    for row in rows:
+        for name in objects | lists:
+            if name in row and row[name] is None:
+                del row[name]
+        for name in lists & row.keys():
+            if any(isinstance(item, dict) for item in row[name]):
+                _drop_nulls(schema, prefix + name, row[name])

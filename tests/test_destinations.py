@@ -1,0 +1,290 @@
+"""The same values on each destination, and what changes do there, read back by other engines."""
+
+from collections import Counter, defaultdict
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import dlt
+import duckdb
+import polars
+import pytest
+from deltalake import DeltaTable
+
+from harvest import HarvestError, harvest_source
+from harvest.settings import STREAMS
+from sandbox import Account, Server
+from tests.copy import Copy, Row, plain, truth
+from tests.test_change import after_page_1, long_account
+
+LATEST = """
+    SELECT * FROM read_parquet('{folder}/{table}/*.parquet', union_by_name = true)
+    QUALIFY _dlt_load_id = max(_dlt_load_id) OVER (PARTITION BY {key}) AND deleted_at IS NULL
+"""
+"""What a reader of plain Parquet asks, as it stands in the README."""
+
+
+class Lake(Copy):
+    """A copy in files below a folder, which the engine that wrote them is not asked about."""
+
+    def __init__(self, server: Server, **settings: Any) -> None:
+        folder = Path("lake").absolute()
+        super().__init__(server, dlt.destinations.filesystem(str(folder)), **settings)
+        self.folder = folder / self.pipeline.dataset_name
+
+    def files(self, table: str) -> List[str]:
+        return [str(path) for path in sorted((self.folder / table).glob("*.parquet"))]
+
+
+class Delta(Lake):
+    """Delta tables: delta-rs writes them, DuckDB reads the files that are part of them now."""
+
+    def __init__(self, server: Server, **settings: Any) -> None:
+        super().__init__(server, table_format="delta", **settings)
+
+    def files(self, table: str) -> List[str]:
+        return DeltaTable(self.folder / table).file_uris()
+
+    def table(self, name: str) -> List[Row]:
+        if not (self.folder / name / "_delta_log").exists():
+            # it has had no rows yet
+            return []
+        rows: List[Row] = []
+        if files := self.files(name):
+            with duckdb.connect() as engine:
+                found = engine.read_parquet(files, union_by_name=True).to_arrow_table()
+            rows = found.to_pylist()
+        # the second reader has to see the same
+        assert Counter(map(_known, polars.read_delta(str(self.folder / name)).to_dicts())) == (
+            Counter(map(_known, rows))
+        )
+        return rows
+
+
+class Parquet(Lake):
+    """Parquet files, of which a reader takes what each row was last."""
+
+    def table(self, name: str) -> List[Row]:
+        stream = STREAMS.get(name.split("__")[0])
+        with duckdb.connect() as engine:
+            if stream is None or "__" in name or stream.kind == "whole":
+                # a list hangs on one version of its row, and a table that is replaced has only one
+                rows = engine.read_parquet(self.files(name), union_by_name=True)
+            else:
+                key = {"child": stream.parent_key, "report": "period_start, period_end"}
+                query = LATEST.format(
+                    folder=self.folder, table=name, key=key.get(stream.kind, "id")
+                )
+                if stream.kind == "list":
+                    query = query.replace(" AND deleted_at IS NULL", "")
+                rows = engine.sql(query)
+            found: List[Row] = rows.to_arrow_table().to_pylist()
+        return found
+
+
+@pytest.fixture
+def account() -> Account:
+    """Smaller than elsewhere, and of two years all the same."""
+    return Account.generate(seed=7, time_entries=200, years=1.2)
+
+
+def _known(row: Row) -> Any:
+    return tuple(sorted((name, plain(value)) for name, value in row.items() if value is not None))
+
+
+def contents(copy: Copy) -> Dict[str, Any]:
+    """The rows of every table, lists included, without what dlt numbers anew each time."""
+    return {
+        table["name"]: Counter(
+            _known({name: value for name, value in row.items() if name[:4] != "_dlt"})
+            for row in copy.table(table["name"])
+        )
+        for table in copy.pipeline.default_schema.data_tables(seen_data_only=True)
+    }
+
+
+def expected_sums(account: Account) -> Dict[str, Decimal]:
+    """Sums of all columns of money and hours, from the account itself."""
+    found: Dict[str, Decimal] = defaultdict(Decimal)
+    for stream in STREAMS:
+        for row in truth(account, stream).values():
+            lists = {name: value for name, value in row.items() if isinstance(value, list)}
+            tables = {stream: [row], **{f"{stream}__{name}": lists[name] for name in lists}}
+            for table, rows in tables.items():
+                for column in decimals(table):
+                    found[f"{table}.{column}"] += sum(each.get(column) or 0 for each in rows)
+    return {name: value.normalize() for name, value in found.items()}
+
+
+def loaded_sums(copy: Copy) -> Dict[str, Decimal]:
+    """The same, added up by the engine that reads the copy."""
+    found = {}
+    for table in copy.pipeline.default_schema.data_tables(seen_data_only=True):
+        name = table["name"]
+        columns = decimals(name)
+        if not columns:
+            continue
+        query = ", ".join(f'sum("{column}")' for column in columns)
+        if isinstance(copy, Delta):
+            frame = polars.scan_delta(str(copy.folder / name)).select(columns).sum().collect()
+            values = frame.rows()[0]
+        elif isinstance(copy, Parquet):
+            with duckdb.connect() as engine:
+                files = copy.files(name)
+                values = engine.sql(f"SELECT {query} FROM read_parquet({files})").fetchall()[0]
+        else:
+            with copy.pipeline.sql_client() as client:
+                place = client.make_qualified_table_name(name)
+                values = client.execute_sql(f"SELECT {query} FROM {place}")[0]
+        for column, value in zip(columns, values, strict=True):
+            found[f"{name}.{column}"] = Decimal(value or 0).normalize()
+    return found
+
+
+@lru_cache
+def decimals(table: str) -> List[str]:
+    columns = harvest_source().schema.get_table_columns(table)
+    return [name for name, column in columns.items() if column["data_type"] == "decimal"]
+
+
+def test_the_same_everywhere(
+    server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
+    kinds: List[Callable[[], Copy]] = [
+        lambda: Copy(server),
+        lambda: Copy(server, "postgres"),
+        lambda: Parquet(server),
+        lambda: Delta(server),
+    ]
+    expected = expected_sums(server.account)
+    assert len(expected) > 80
+    held = []
+    for kind in kinds:
+        copy = kind()
+        copy.run()
+        monkeypatch.setattr(copy, "table", lru_cache(maxsize=None)(copy.table))
+        copy.check()
+        assert loaded_sums(copy) == expected
+        held.append(contents(copy))
+        copy.pipeline.drop()
+    for other in held[1:]:
+        assert other.keys() == held[0].keys()
+        for table, rows in held[0].items():
+            assert other[table] == rows, table
+
+
+@pytest.mark.parametrize("lake", [Delta, Parquet])
+def test_changes_reach_files(server: Server, lake: Callable[..., Lake]) -> None:
+    """A full load, incremental ones, and the deletions that a run sees by itself."""
+    account = server.account
+    copy = lake(server)
+    copy.run()
+    copy.check()
+    account.change(seed=0, count=60, kinds={"add", "edit", "bill"})
+    copy.run(substream_refresh_hours=0, report_lookback_days=10_000)
+    copy.check(names=False)
+    # below a parent: one of several, and the last one
+    for stream in ("invoice_payments", "invoice_messages"):
+        children = account.children(stream).values()
+        for rows in (
+            next(rows for rows in children if len(rows) > 1),
+            next(rows for rows in children if len(rows) == 1),
+        ):
+            account.delete(stream, rows[0]["id"])
+    # the last item of a list
+    invoice = next(row for row in account.rows("invoices") if len(row["line_items"]) > 1)
+    account.edit("invoices", invoice["id"], line_items=invoice["line_items"][:-1])
+    # one row of a report, and all rows of others
+    client = account.rows("time_entries")[0]["client"]["id"]
+    for entry in account.rows("time_entries"):
+        if entry["client"]["id"] == client:
+            account.delete("time_entries", entry["id"])
+    for expense in account.rows("expenses"):
+        account.delete("expenses", expense["id"])
+    copy.run(substream_refresh_hours=0, report_lookback_days=10_000)
+    assert copy.table("expenses_team") == []
+    # that a record of a list was deleted no run sees by itself, on any destination
+    lists = ("time_entries", "expenses")
+    copy.check(*(stream for stream in STREAMS if stream not in lists), names=False)
+
+
+def test_delta_between_complete_walks(server: Server) -> None:
+    """What is below a parent is merged by key, and put right when all parents are read again."""
+    account = server.account
+    copy = Delta(server)
+    copy.run()
+    several = (rows for rows in account.children("invoice_payments").items() if len(rows[1]) > 1)
+    invoice, payments = next(several)
+    account.delete("invoice_payments", payments[0]["id"])
+    added = account.add("invoice_messages", invoice_id=invoice)
+    account.edit("invoices", invoice, notes="edited")
+    loaded = copy.run()
+    assert loaded["invoice_messages"] < len(account.rows("invoice_messages"))
+    assert (added["id"],) in copy.rows("invoice_messages")
+    copy.check("invoices", "invoice_messages")
+    known = {row["_dlt_id"] for row in copy.table("invoice_messages")}
+    assert {row["_dlt_parent_id"] for row in copy.table("invoice_messages__recipients")} <= known
+    assert (payments[0]["id"],) in copy.rows("invoice_payments")
+    copy.run(substream_refresh_hours=0)
+    copy.check("invoice_payments", "invoice_messages")
+
+
+def test_delta_in_other_windows_and_afresh(server: Server) -> None:
+    copy = Delta(server)
+    reports = [name for name, stream in STREAMS.items() if stream.kind == "report"]
+    copy.run("users", *reports)
+    for refresh in (False, True):
+        copy.run("users", *reports, report_period="month", full_refresh=refresh)
+        copy.check("users")
+        for report in reports:
+            copy.check(report, period="month")
+
+
+@pytest.mark.parametrize("stream", ["expenses", "invoices"])
+def test_delta_takes_each_row_once(stream: str) -> None:
+    """A list that moved while it was read is read again."""
+    account = long_account(stream)
+    ids = [row["id"] for row in account.rows(stream)]
+
+    def move() -> None:
+        account.delete(stream, ids[0])
+        account.edit(stream, ids[1], notes="edited")
+
+    with Server(account, limits=False) as server:
+        copy = Delta(server)
+        after_page_1(server, stream, move)
+        copy.run(stream)
+        assert copy.requests().count(f"/{stream}") > 3
+        assert copy.rows(stream).keys() == {(id,) for id in ids}
+        copy.run(stream)
+        assert copy.rows(stream)[(ids[1],)]["notes"] == "edited"
+
+
+def test_odd_values_reach_delta() -> None:
+    """Pages in which nothing is odd together with one that is."""
+    account = long_account("time_entries")
+    rows = account.rows("time_entries")
+
+    def odd(body: Dict[str, Any]) -> None:
+        body["time_entries"][0].update(hours=1.1234567, spent_date="soon", mood="fine")
+
+    with Server(account, limits=False) as server:
+        server.faults.add("/time_entries", "mutate", change=odd)
+        copy = Delta(server)
+        copy.run("time_entries")
+        found = copy.rows("time_entries")
+        assert found.keys() == {(row["id"],) for row in rows}
+        entry = found[(rows[0]["id"],)]
+        assert (entry["hours__v_text"], entry["spent_date__v_text"]) == ("1.1234567", "soon")
+        assert entry["mood"] == "fine"
+        # the next run puts them right
+        account.edit("time_entries", rows[0]["id"], notes="edited")
+        copy.run("time_entries")
+        copy.check("time_entries", names=False)
+
+
+def test_other_table_formats_are_refused() -> None:
+    with pytest.raises(HarvestError, match="table_format is 'iceberg', but has to be one of"):
+        harvest_source(table_format="iceberg")
