@@ -47,15 +47,22 @@ def load(server: Server) -> None:
     )
 
 
-def summary() -> str:
-    """Rows of each stream, and how many of them the last load wrote."""
+def last_load() -> str:
+    """Name of the last load; names sort by time."""
+    with duckdb.connect(str(DATABASE), read_only=True) as connection:
+        found = connection.execute("SELECT max(load_id) FROM harvest_data._dlt_loads").fetchone()
+        assert found
+        return str(found[0])
+
+
+def summary(first: str) -> str:
+    """Rows of each stream, and how many of them came after the first run."""
     lines = [f"{'stream':<28}{'rows':>8}{'second run':>14}"]
     with duckdb.connect(str(DATABASE), read_only=True) as connection:
-        last = connection.execute("SELECT max(load_id) FROM harvest_data._dlt_loads").fetchone()
         for stream in sorted({"company", *LISTINGS, *REPORTS}):
             counted = connection.execute(
-                f"SELECT count(*), count(*) FILTER (_dlt_load_id = ?) FROM harvest_data.{stream}",
-                last,
+                f"SELECT count(*), count(*) FILTER (_dlt_load_id > ?) FROM harvest_data.{stream}",
+                [first],
             ).fetchone()
             assert counted
             lines.append(f"{stream:<28}{counted[0]:>8,}{counted[1]:>14,}")
@@ -69,11 +76,13 @@ def main() -> int:
     with Server(account, limits=False) as server:
         print(f"A made-up Harvest account, {account.company['name']}, is served on this machine.")
         load(server)
-        print("\n$ python -m sandbox change --kinds add,edit,bill")
-        for change in account.change(seed=1, count=12, kinds={"add", "edit", "bill"}):
+        first = last_load()
+        print("\n$ python -m sandbox change --count 12")
+        for change in account.change(seed=1, count=12):
             print(change)
         load(server)
-    print(f"\nThe first run read everything; the second one read what had changed.\n\n{summary()}")
+    print("\nThe first run read everything; the second one read what had changed.\n")
+    print(summary(first))
     place = DATABASE.relative_to(ROOT)
     python = Path(sys.executable).relative_to(ROOT) if sys.prefix != sys.base_prefix else "python"
     question = (
