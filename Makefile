@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-long lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
 
 test: .venv/.test lint
 	$(BIN)/python -m pytest -n auto
+
+# the randomized tests, thousands of sequences long
+test-long: .venv/.test
+	LONG=1000 $(BIN)/python -m pytest -n auto tests/test_random.py tests/test_reconcile_random.py tests/test_death.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .

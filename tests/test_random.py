@@ -93,7 +93,7 @@ steps = st.builds(
     Step,
     changes,
     st.one_of(st.just([]), st.lists(faults, max_size=2)),
-    st.one_of(st.just([]), st.lists(st.tuples(st.integers(0, 8), seeds), max_size=2)),
+    st.one_of(st.just([]), st.lists(st.tuples(st.integers(0, 20), seeds), max_size=3)),
     st.one_of(st.none(), st.integers(1, 1000)),
     rarely,
 )
@@ -161,6 +161,8 @@ def change_before(server: Server, coming: Dict[int, int]) -> None:
         at = next(number)
         if at in coming:
             change(server.account, coming.pop(at))
+            # what is changed next is changed later
+            server.account.clock.advance(5)
 
     if coming:
         server.before(".*", once, times=max(coming) + 1)
@@ -179,8 +181,10 @@ def sequences(examples: int) -> Any:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_any_sequence(group: str, tmp_path: Path) -> None:
+def test_any_sequence(group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     played = count()
+    # every list has several pages, which makes some thousands of rows of each superfluous
+    monkeypatch.setattr("sandbox.server._size", lambda asked, default: 7)
 
     # the same sequences each time
     @seed(SEED * len(GROUPS) + list(GROUPS).index(group))
