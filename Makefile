@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint clean
+.PHONY: demo test test-long benchmark benchmark-large lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
@@ -13,6 +13,12 @@ test: .venv/.test lint
 # the randomized tests, thousands of sequences long
 test-long: .venv/.test
 	LONG=1000 $(BIN)/python -m pytest -n auto tests/test_random.py tests/test_reconcile_random.py tests/test_death.py
+
+benchmark: .venv/.test
+	$(BIN)/python -m benchmarks.run
+
+benchmark-large: .venv/.test
+	$(BIN)/python -m benchmarks.run --large
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -218,14 +218,16 @@ class Lane:
         self._paused_until = 0.0
 
     _all: ClassVar[Dict[Tuple[Any, ...], "Lane"]] = {}
+    _all_lock: ClassVar[threading.Lock] = threading.Lock()
 
     @classmethod
     def of(cls, token: str, name: str, rate: int, window: float, workers: int) -> "Lane":
         """The lane of a token in this process: Harvest counts per token, not per source."""
         key = (token, name, rate, window)
-        if key not in cls._all:
-            cls._all[key] = cls(name, rate, window, workers)
-        return cls._all[key]
+        with cls._all_lock:
+            if key not in cls._all:
+                cls._all[key] = cls(name, rate, window, workers)
+            return cls._all[key]
 
     def submit(self, function: Callable[[C], T], argument: C) -> "Future[T]":
         return self._pool.submit(function, argument)
@@ -601,8 +603,8 @@ class Reader:
         self._begun = True
         if not stamp:
             return page
-        new = self._yielded.add(row["id"] for row in page.rows)
-        return page._replace(rows=[row for row in page.rows if row["id"] in new])
+        new = self._yielded.add(_id(row) for row in page.rows)
+        return page._replace(rows=[row for row in page.rows if _id(row) in new])
 
     def _numbered(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
         """Walks the page numbers. Returns whether no row can have slipped through.
@@ -633,7 +635,7 @@ class Reader:
             nonlocal rows
             rows += len(page.rows)
             if stamp and last > 1:
-                old.add(row["id"] for row in page.rows if is_old(str(row.get(stamp) or "")))
+                old.add(_id(row) for row in page.rows if is_old(str(row.get(stamp) or "")))
 
         def is_old(since: str) -> bool:
             return since < began or (since == began and not strict)
@@ -698,6 +700,12 @@ class Ids:
         new |= odd
         self._count += len(new)
         return new
+
+
+def _id(row: Dict[str, Any]) -> Any:
+    """The id of a row; something that tells it from others where it has no proper one."""
+    value = row.get("id")
+    return value if isinstance(value, (int, str)) else repr(row if value is None else value)
 
 
 def check_same_host(url: str, base_url: str) -> None:

@@ -15,6 +15,7 @@ from .client import AccessRefused, Reader, RecordGone, Unsteady, Waiting
 from .held import AMOUNTS, Figures, Held, Key, Row
 from .resources import DATED, Account, windows
 from .settings import PER_PAGE, STREAMS, Stream
+from .values import _identifies
 
 WHOLE_PAGES = 5
 """Time entries and expenses on more pages than this are compared by figures, not row by row."""
@@ -152,7 +153,7 @@ class Comparing:
                 rows = yield from reader.rows()
         found.harvest = len(rows)
         self._compare_rows(found, rows)
-        found.gone = self._held.keys(stream) - {_key(stream, row) for row in rows}
+        found.gone = self._held.keys(stream) - _by_key(stream, rows).keys()
 
     def _list(self, found: Comparison, proof: bool) -> Waiting[None]:
         stream = STREAMS[found.stream]
@@ -204,7 +205,7 @@ class Comparing:
                 if most and int(page.body.get("total_pages") or 1) > most:
                     return None
                 self._compare_rows(found, page.rows)
-                seen.update(_key(stream, row) for row in page.rows)
+                seen.update(_by_key(stream, page.rows))
                 if stream.name in AMOUNTS:
                     amount += _total(page.rows, AMOUNTS[stream.name])
         if stream.name in AMOUNTS and not span:
@@ -219,13 +220,13 @@ class Comparing:
                 if page is None:
                     yield None
                     continue
-                seen.update(_key(stream, row) for row in page.rows)
+                seen.update(_by_key(stream, page.rows))
         return seen
 
     def _compare_rows(self, found: Comparison, rows: Sequence[Row]) -> None:
         """Compares rows of Harvest with the rows here that have the same keys."""
         stream = STREAMS[found.stream]
-        theirs = {_key(stream, row): row for row in rows}
+        theirs = _by_key(stream, rows)
         ours: Dict[Key, List[Row]] = defaultdict(list)
         for key, row in self._held.rows(stream, theirs):
             ours[key].append(row)
@@ -354,8 +355,13 @@ class Comparing:
         return gone
 
 
-def _key(stream: Stream, row: Row) -> Key:
-    return tuple(row.get(name) for name in stream.key)
+def _by_key(stream: Stream, rows: Sequence[Row]) -> Dict[Key, Row]:
+    """Rows by their keys, which are whole numbers; rows without are not stored either."""
+    return {
+        tuple(int(row[name]) for name in stream.key): row
+        for row in rows
+        if all(_identifies(row.get(name)) for name in stream.key)
+    }
 
 
 def _total(rows: Sequence[Row], column: str) -> Decimal:

@@ -546,13 +546,13 @@ def _span(account: Account, reader: Reader) -> Waiting[Tuple[date, date]]:
                 run.walking.discard(name)
             dates = _widen(dates, [], run.spent_dates[name])
         state["spent_dates"] = dates
-    first, last = state["spent_dates"] or (None, None)
-    if account.start_date:
-        first = max(first or "", account.start_date[:10])
-    return (
-        date.fromisoformat(first) if first else today,
-        max(today, date.fromisoformat(last)) if last else today,
-    )
+    days = [date.fromisoformat(day) for day in state["spent_dates"] or ()]
+    if days and account.start_date:
+        days[0] = max(days[0], date.fromisoformat(account.start_date[:10]))
+    # a slip of the pen, such as the year 0203, is not worth a report for each year since then
+    earliest, latest = (date(today.year + years, 1, 1) for years in (-50, 5))
+    days = [min(max(day, earliest), latest) for day in days]
+    return min([*days[:1], today]), max([*days, today])
 
 
 def _spent_dates(account: Account, stream: Stream) -> Waiting[SpentDates]:

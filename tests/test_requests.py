@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from math import ceil
 from typing import Iterator, List, Tuple
 
-import dlt
 import pytest
 from dlt.common.configuration.specs import RuntimeConfiguration
 
@@ -33,6 +32,7 @@ def agency() -> Account:
     client = account.rows("clients")[0]["id"]
     for number in range(2100):
         account.add("contacts", client_id=client, first_name=f"Contact {number}")
+        account.clock.advance(1)
     return account
 
 
@@ -165,54 +165,54 @@ def statuses(server: Server) -> "Counter[int]":
     return Counter(record.status for record in server.requests)
 
 
+# Windows are long enough for the 5 % by which the source keeps away from the limit to be more than
+# what a busy machine may delay a request.
+
+
 def test_eight_threads_share_one_limiter(account: Account) -> None:
-    with Server(account, rate_limit=20, rate_window=0.6) as server:
+    with Server(account, rate_limit=20, rate_window=3) as server:
         together = threading.Barrier(8)
 
         def ask(_: int) -> None:
             # each thread with a client of its own, as sources have
             together.wait()
-            lane = Lane.of("eight threads", "api", 20, 0.6, workers=2)
+            lane = Lane.of("eight threads", "api", 20, 3, workers=2)
             client = client_of(server, lane)
-            for _ in range(8):
+            for _ in range(5):
                 client.get(Call("/clients", {}, "clients", "clients", lane, threading.Event()))
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(ask, range(8)))
-        assert statuses(server) == {200: 64}
+        assert statuses(server) == {200: 40}
 
 
-def test_two_sources_share_the_limiter(account: Account) -> None:
-    streams = ("clients", "contacts", "projects", "tasks", "task_assignments", "roles")
-    with Server(account, rate_limit=6, rate_window=1) as server:
-        limits = {"rate_limit": 6, "rate_window": 1}
-        sources = [Copy(server, **limits).source(*streams) for _ in range(3)]
-        with ThreadPoolExecutor(3) as threads:
-            rows = list(threads.map(lambda source: len(list(source)), sources))
-        assert len(set(rows)) == 1
-        assert statuses(server) == {200: 18}
+def test_sources_share_the_limiter(account: Account) -> None:
+    limits = {"rate_limit": 7, "rate_window": 3}
+    with Server(account, **limits) as server:
+        for streams in (("clients", "projects", "tasks", "roles"), ("clients", "contacts")):
+            list(Copy(server, **limits).source(*streams))
+        list(Copy(server, **limits).source("projects", "tasks", "users"))
+        assert statuses(server) == {200: 9}
 
 
-def test_the_limiter_is_needed(account: Account) -> None:
-    """The sandbox does enforce what the two tests above keep."""
-    with Server(account, rate_limit=6, rate_window=1) as server:
-        list(Copy(server, rate_limit=1000).source("clients", "contacts", "company", "invoices"))
-        dlt.current.run_context()
-        assert statuses(server)[429] == 0
-        list(Copy(server, rate_limit=1000).source("clients", "contacts", "company", "projects"))
+def test_a_limit_that_is_not_kept_shows(account: Account) -> None:
+    """The two tests above can fail: the sandbox enforces what they keep."""
+    with Server(account, rate_limit=7, rate_window=3) as server:
+        for other in (1000, 1001):
+            source = Copy(server, rate_limit=other).source
+            list(source("clients", "projects", "tasks", "roles"))
         assert statuses(server)[429] > 0
 
 
 def test_limited_reports_do_not_hold_up_the_rest(account: Account) -> None:
-    with Server(account, report_rate_limit=2, report_rate_window=4) as server:
-        server.limits = True
-        lists = [stream.name for stream in LISTS if stream.name != "project_budget"]
-        copy = Copy(server, report_rate_limit=2, report_rate_window=4)
-        server._windows[False].limit = 1000
+    limits = {"report_rate_limit": 2, "report_rate_window": 4}
+    lists = [stream.name for stream in LISTS if stream.name != "project_budget"]
+    with Server(account, rate_limit=1000, **limits) as server:
+        copy = Copy(server, **limits)
         copy.run("time_clients", "time_team", *lists)
-        paths = copy.requests()
-        held = [number for number, path in enumerate(paths) if path.startswith("/reports/")]
-        assert len(held) == 2 * len(spans(account))
-        # all others went through while the reports waited for the first time
-        assert held[2:] == list(range(len(paths)))[-len(held[2:]) :]
+        held = [path.startswith("/reports/") for path in copy.requests()]
+        assert sum(held) == 2 * len(spans(account)) > 2
+        # all the rest was asked for while the third report waited for its turn
+        last = len(held) - held[::-1].index(False)
+        assert sum(held[:last]) <= 2
         assert statuses(server).keys() == {200}
