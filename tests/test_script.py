@@ -105,7 +105,7 @@ def test_full_refresh(server: Server) -> None:
     assert ("Changed in silence",) in names
     # incremental from there
     server.requests.clear()
-    assert run("--no-reconcile", env=environment(server)).returncode == 0
+    assert run(env=environment(server)).returncode == 0
     assert all(
         "updated_since" in record.query
         for record in server.requests
