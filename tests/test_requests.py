@@ -1,0 +1,218 @@
+"""How many requests are made, and how they are held back: nothing asked that could be spared."""
+
+import re
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from math import ceil
+from typing import Iterator, List, Tuple
+
+import pytest
+from dlt.common.configuration.specs import RuntimeConfiguration
+
+from harvest.client import Call, HarvestClient, Lane, Token
+from harvest.resources import windows
+from harvest.settings import STREAMS
+from sandbox import Account, Server
+from sandbox.server import RequestRecord
+from tests.copy import Copy
+
+LISTS = [stream for stream in STREAMS.values() if stream.kind in ("list", "whole")]
+CHILDREN = [stream for stream in STREAMS.values() if stream.kind == "child"]
+REPORTS = [stream for stream in STREAMS.values() if stream.kind == "report"]
+LOOKBACK = 90
+"""Default of `report_lookback_days`."""
+
+
+@pytest.fixture(scope="module")
+def agency() -> Account:
+    """Lists of several pages, and report windows that have long ended."""
+    account = Account.generate(seed=5, time_entries=4500, years=2.5)
+    client = account.rows("clients")[0]["id"]
+    for number in range(2100):
+        account.add("contacts", client_id=client, first_name=f"Contact {number}")
+        account.clock.advance(1)
+    return account
+
+
+@pytest.fixture
+def copy(agency: Account) -> Iterator[Copy]:
+    with Server(agency, limits=False) as server:
+        yield Copy(server)
+
+
+def asked(copy: Copy) -> "Counter[str]":
+    """Requests of the last run by path. Fails if one was made twice."""
+    requests = [(record.path, *sorted(record.query.items())) for record in copy.server.requests]
+    assert len(set(requests)) == len(requests), Counter(requests).most_common(3)
+    return Counter(template(record) for record in copy.server.requests)
+
+
+def template(record: RequestRecord) -> str:
+    return re.sub(r"/\d+", "/{id}", record.path)
+
+
+def lists(account: Account) -> "Counter[str]":
+    """One request for each 2,000 rows of a list, and for a list without rows."""
+    counts = account.counts()
+    return Counter({each.path: ceil(counts.get(each.name, 1) / 2000) or 1 for each in LISTS})
+
+
+def one_each() -> "Counter[str]":
+    return Counter({stream.path: 1 for stream in LISTS})
+
+
+def children(account: Account) -> "Counter[str]":
+    """One request for each parent."""
+    return Counter({each.path: len(account.parents(each.name)) for each in CHILDREN})
+
+
+def spans(account: Account) -> List[Tuple[date, date]]:
+    rows = account.rows("time_entries") + account.rows("expenses")
+    first = date.fromisoformat(min(row["spent_date"] for row in rows))
+    return windows("year", first, date.today() + timedelta(days=1))
+
+
+def reports(account: Account) -> "Counter[str]":
+    """One request for each window of each report."""
+    return Counter({stream.path: len(spans(account)) for stream in REPORTS})
+
+
+def moving_reports(account: Account) -> "Counter[str]":
+    """One request for each window that has not ended long ago."""
+    settled = date.today() - timedelta(days=LOOKBACK)
+    moving = [end for _, end in spans(account) if end >= settled]
+    assert 0 < len(moving) < len(spans(account))
+    return Counter({stream.path: len(moving) for stream in REPORTS})
+
+
+def test_the_first_sync_makes_as_few_requests_as_can_be(copy: Copy) -> None:
+    copy.run()
+    account = copy.server.account
+    expected = lists(account) + children(account) + reports(account)
+    assert asked(copy) == expected
+    assert expected["/time_entries"] == 3
+    assert expected["/contacts"] == 2
+    assert expected["/invoices"] == expected["/users"] == 1
+
+
+def test_a_run_with_nothing_changed(copy: Copy) -> None:
+    copy.run()
+    account = copy.server.account
+    account.clock.advance(60)
+    copy.run()
+    assert asked(copy) == one_each() + moving_reports(account)
+
+
+@pytest.mark.parametrize("changed", [1, 5])
+def test_a_run_with_some_invoices_changed(copy: Copy, changed: int) -> None:
+    """Each changed invoice costs two requests: its messages and its payments."""
+    copy.run()
+    account = copy.server.account
+    account.clock.advance(60)
+    for invoice in account.rows("invoices")[:changed]:
+        account.edit("invoices", invoice["id"], notes=f"changed with {changed}")
+    account.clock.advance(60)
+    copy.run()
+    more = {"/invoices/{id}/messages": changed, "/invoices/{id}/payments": changed}
+    assert asked(copy) == one_each() + moving_reports(account) + Counter(more)
+
+
+def test_a_run_that_walks_all_parents_again(copy: Copy) -> None:
+    """One listing of all parents takes the place of that of the changed ones."""
+    copy.run()
+    account = copy.server.account
+    copy.run(substream_refresh_hours=0)
+    assert asked(copy) == one_each() + moving_reports(account) + children(account)
+    listings = [
+        record
+        for record in copy.server.requests
+        if record.path in ("/users", "/invoices", "/estimates")
+    ]
+    assert not any("updated_since" in record.query for record in listings)
+
+
+@pytest.mark.parametrize(
+    ("streams", "paths"),
+    [
+        (("invoice_messages", "invoice_payments"), {"/invoices"}),
+        (("users", "billable_rates", "cost_rates"), {"/users"}),
+        (("time_clients", "expenses_team"), {"/time_entries", "/expenses"}),
+    ],
+)
+def test_streams_share_what_they_need(copy: Copy, streams: Tuple[str], paths: List[str]) -> None:
+    """Parents are listed once; first and last day are looked up once, by two requests a list."""
+    copy.run(*streams)
+    shared = {path: n for path, n in asked(copy).items() if path in paths}
+    # the first page and the last of several
+    pages = {"/time_entries": 2}
+    assert shared == {path: pages.get(path, 1) for path in paths}
+
+
+# ---------------------------------------------------------------- the speed limits
+
+
+def client_of(server: Server, lane: Lane) -> HarvestClient:
+    token = Token(server.token, None, None, None, server.id_url)
+    runtime = RuntimeConfiguration()
+    return HarvestClient(
+        token, server.account_id, server.base_url, server.id_url, "test", lane, lane, runtime
+    )
+
+
+def statuses(server: Server) -> "Counter[int]":
+    return Counter(record.status for record in server.requests)
+
+
+# Windows are long enough for the 5 % by which the source keeps away from the limit to be more than
+# what a busy machine may delay a request.
+
+
+def test_eight_threads_share_one_limiter(account: Account) -> None:
+    with Server(account, rate_limit=20, rate_window=3) as server:
+        together = threading.Barrier(8)
+
+        def ask(_: int) -> None:
+            # each thread with a client of its own, as sources have
+            together.wait()
+            lane = Lane.of("eight threads", "api", 20, 3, workers=2)
+            client = client_of(server, lane)
+            for _ in range(5):
+                client.get(Call("/clients", {}, "clients", "clients", lane, threading.Event()))
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(ask, range(8)))
+        assert statuses(server) == {200: 40}
+
+
+def test_sources_share_the_limiter(account: Account) -> None:
+    limits = {"rate_limit": 7, "rate_window": 3}
+    with Server(account, **limits) as server:
+        for streams in (("clients", "projects", "tasks", "roles"), ("clients", "contacts")):
+            list(Copy(server, **limits).source(*streams))
+        list(Copy(server, **limits).source("projects", "tasks", "users"))
+        assert statuses(server) == {200: 9}
+
+
+def test_a_limit_that_is_not_kept_shows(account: Account) -> None:
+    """The two tests above can fail: the sandbox enforces what they keep."""
+    with Server(account, rate_limit=7, rate_window=3) as server:
+        for other in (1000, 1001):
+            source = Copy(server, rate_limit=other).source
+            list(source("clients", "projects", "tasks", "roles"))
+        assert statuses(server)[429] > 0
+
+
+def test_limited_reports_do_not_hold_up_the_rest(account: Account) -> None:
+    limits = {"report_rate_limit": 2, "report_rate_window": 4}
+    lists = [stream.name for stream in LISTS if stream.name != "project_budget"]
+    with Server(account, rate_limit=1000, **limits) as server:
+        copy = Copy(server, **limits)
+        copy.run("time_clients", "time_team", *lists)
+        held = [path.startswith("/reports/") for path in copy.requests()]
+        assert sum(held) == 2 * len(spans(account)) > 2
+        # all the rest was asked for while the third report waited for its turn
+        last = len(held) - held[::-1].index(False)
+        assert sum(held[:last]) <= 2
+        assert statuses(server).keys() == {200}
