@@ -6,6 +6,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
@@ -57,7 +58,9 @@ class Run:
 
     def kill(self) -> None:
         assert self.process.pid
-        os.kill(self.process.pid, signal.SIGKILL)
+        # it may have come to its own end just before
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
 
     def end(self) -> Tuple[int, str]:
         """Waits for the end: exit code (-9 when killed), and what was wrong."""
