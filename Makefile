@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long benchmark benchmark-large lint clean
+.PHONY: demo test test-long lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
 
 test: .venv/.test lint
 	$(BIN)/python -m pytest -n auto
+
+# the randomized tests at length: thousands of sequences, for hours
+test-long: .venv/.test
+	LONG=1 $(BIN)/python -m pytest -n auto tests/test_random.py tests/test_death.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .
