@@ -4,13 +4,15 @@ python harvest_pipeline.py --help says what it can do.
 """
 
 import argparse
+import json
 import os
 import shutil
 import sqlite3
 import sys
+import time
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException
@@ -19,6 +21,7 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.pipeline import get_dlt_pipelines_dir
 
 from harvest import HarvestError, harvest_source
+from harvest.reconcile import Result, reconcile, verify
 
 EPILOG = """examples:
   python harvest_pipeline.py                                   everything; later runs: what changed
@@ -26,10 +29,29 @@ EPILOG = """examples:
   python harvest_pipeline.py --start-date 2024-01-01           the first run begins there
   python harvest_pipeline.py --destination postgres            to another database of dlt's
   python harvest_pipeline.py --full-refresh                    everything again, replaced
+  python harvest_pipeline.py verify                            is everything here, and right?
 
 Credentials: access_token (https://id.getharvest.com/developers) under [sources.harvest] in
 .dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the environment. Without any, try: make demo
 """
+
+
+class Loaded(NamedTuple):
+    """What a run did.
+
+    Attributes:
+        pipeline (dlt.Pipeline): The pipeline, whose `dataset()` reads what is there.
+        rows (Dict[str, int]): New and changed rows that were loaded, by table.
+        skipped (Dict[str, str]): Streams that were left out, and why.
+        requests (int): Requests that the load took.
+        compared (Optional[Result]): What was found and repaired afterwards.
+    """
+
+    pipeline: dlt.Pipeline
+    rows: Dict[str, int]
+    skipped: Dict[str, str]
+    requests: int
+    compared: Optional[Result]
 
 
 def load(
@@ -37,25 +59,29 @@ def load(
     destination: Optional[str] = None,
     dataset: Optional[str] = None,
     full_refresh: bool = False,
+    deleted: Optional[str] = "remove",
+    max_deleted_share: float = 0.2,
     **settings: Any,
-) -> dlt.Pipeline:
-    """Runs the pipeline once.
+) -> Loaded:
+    """Runs the pipeline once, then compares what it holds with Harvest and repairs it.
 
     Args:
         resources (Sequence[str]): Streams to load; none means all.
         destination (Optional[str]): Name of a destination of dlt, instead of DuckDB.
         dataset (Optional[str]): Name of the dataset (schema), instead of `harvest_data`.
         full_refresh (bool): Read everything again and replace what is there.
+        deleted (Optional[str]): What becomes of rows that are gone in Harvest: `remove`, `mark` or
+            `ignore`; None compares nothing.
+        max_deleted_share (float): Largest part of a table that may go at once, from 0 to 1.
         **settings (Any): Arguments of `harvest_source`, such as `start_date`.
 
     Returns:
-        dlt.Pipeline: The pipeline, whose `last_trace` tells what was loaded and whose
-            `dataset()` reads it.
+        Loaded: What was done.
 
     Examples:
         >>> load()
         >>> load(["clients", "projects", "time_entries"], start_date="2024-01-01")
-        >>> load(destination="postgres").dataset().clients.df()
+        >>> load(destination="postgres").pipeline.dataset().clients.df()
     """
     source = harvest_source(**settings)
     if unknown := [name for name in resources if name not in source.resources]:
@@ -69,7 +95,24 @@ def load(
         # not written out below, where `dlt init` would take it for the destination to set
         target: Dict[str, Any] = {"destination": destination, "dataset_name": dataset}
         pipeline.run(source, write_disposition="replace" if full_refresh else None, **target)
-    return pipeline
+        loaded = what_was_loaded(pipeline)
+        if deleted:
+            compared = reconcile(pipeline, resources, deleted, max_deleted_share, **settings)
+            loaded = loaded._replace(compared=compared)
+    return loaded
+
+
+def check(
+    resources: Sequence[str] = (),
+    destination: Optional[str] = None,
+    dataset: Optional[str] = None,
+    **settings: Any,
+) -> Result:
+    """Compares what was loaded with Harvest, and changes nothing. Arguments: as for `load`."""
+    with alone():
+        pipeline = pipeline_for(destination)
+        pipeline.sync_destination(destination, dataset_name=dataset)
+        return verify(pipeline, resources, **settings)
 
 
 @contextmanager
@@ -117,25 +160,100 @@ def is_known(destination: str) -> bool:
     return True
 
 
-def report(pipeline: dlt.Pipeline) -> None:
-    """Prints what the last run loaded, table by table, and where it is."""
+def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
+    """Reads the trace of the pipeline's last run."""
     trace = pipeline.last_trace
-    loaded = trace.last_normalize_info.row_counts if trace.last_normalize_info else {}
-    skipped = {
-        name: resource.custom_metrics["skipped"]
+    rows = trace.last_normalize_info.row_counts if trace.last_normalize_info else {}
+    metrics = {
+        name: resource.custom_metrics
         for steps in (trace.last_extract_info.metrics.values() if trace.last_extract_info else ())
         for step in steps
         for name, resource in step["resource_metrics"].items()
-        if "skipped" in resource.custom_metrics
     }
-    rows = {name: count for name, count in loaded.items() if count and name[0] != "_"}
-    for name in sorted(rows):
-        print(f"{name:<40}{rows[name]:>10,}")
-    for name, reason in skipped.items():
-        print(f"{name:<40}   skipped: {reason}")
+    return Loaded(
+        pipeline=pipeline,
+        rows={name: count for name, count in sorted(rows.items()) if count and name[0] != "_"},
+        skipped={name: each["skipped"] for name, each in metrics.items() if "skipped" in each},
+        requests=sum(each.get("requests", 0) for each in metrics.values()),
+        compared=None,
+    )
+
+
+def place(pipeline: dlt.Pipeline) -> str:
+    """Where the tables are."""
     with pipeline.destination_client() as client:
-        place = client.config
-    print(f"{sum(rows.values()):,} rows loaded into {pipeline.dataset_name} ({place}).")
+        return f"{pipeline.dataset_name} ({client.config})"
+
+
+def report(loaded: Loaded, deleted: str, seconds: float, as_json: bool = False) -> None:
+    """Prints what was loaded, table by table, what was repaired, and where it is."""
+    if as_json:
+        found = {**loaded._asdict(), "pipeline": loaded.pipeline.pipeline_name}
+        found.update(place=place(loaded.pipeline), seconds=round(seconds, 1))
+        print_json({**found, "compared": loaded.compared and as_data(loaded.compared)})
+        return
+    for name, count in loaded.rows.items():
+        print(f"{name:<40}{count:>10,}")
+    for name, reason in loaded.skipped.items():
+        print(f"{name:<40}   skipped: {reason}")
+    print(
+        f"{sum(loaded.rows.values()):,} rows loaded into {place(loaded.pipeline)} with"
+        f" {loaded.requests:,} requests in {seconds:.0f} s."
+    )
+    if (compared := loaded.compared) is None:
+        return
+    for each in compared.comparisons:
+        if not each.equal:
+            print(f"{each.stream:<40}   {each.verdict}")
+    gone = sum(len(each.gone) for each in compared.comparisons)
+    again = sum(len(each.missing) + len(each.different) for each in compared.comparisons)
+    done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}[deleted]
+    print(
+        f"Compared with Harvest in {compared.requests:,} requests: {gone:,} rows that are gone"
+        f" there {done}, {again:,} written again."
+    )
+
+
+def report_comparison(result: Result) -> None:
+    """Prints what was found by comparing, stream by stream."""
+    print(f"{'stream':<26}{'in Harvest':>12}{'here':>10}{'hours or money':>18}{'here':>16}")
+    for each in result.comparisons:
+        rows = "" if each.harvest is None else f"{each.harvest:,}"
+        amounts = [
+            "" if n is None else f"{n:,.2f}" for n in (each.amount_harvest, each.amount_here)
+        ]
+        print(
+            f"{each.stream:<26}{rows:>12}{each.here:>10,}{amounts[0]:>18}{amounts[1]:>16}"
+            f"   {each.verdict}"
+        )
+    differing = sum(not each.equal for each in result.comparisons)
+    verdict = f"{differing} of them differ" if differing else "no difference was found"
+    print(f"{len(result.comparisons)} tables, {result.requests:,} requests: {verdict}.")
+
+
+def as_data(result: Result) -> Dict[str, Any]:
+    """What was found by comparing, as plain data."""
+    streams = [
+        {
+            "stream": each.stream,
+            "equal": each.equal,
+            "rows_in_harvest": each.harvest,
+            "rows_here": each.here,
+            "amount_in_harvest": each.amount_harvest,
+            "amount_here": each.amount_here,
+            "missing": len(each.missing),
+            "different": len(each.different),
+            "gone": len(each.gone),
+            "out_of_date": [[str(day) for day in window] for window in each.windows],
+            "note": each.note,
+        }
+        for each in result.comparisons
+    ]
+    return {"equal": result.equal, "requests": result.requests, "streams": streams}
+
+
+def print_json(found: Dict[str, Any]) -> None:
+    print(json.dumps(found, indent=2, default=float))
 
 
 def explain(error: BaseException) -> str:
@@ -158,25 +276,51 @@ def main(arguments: Optional[List[str]] = None) -> int:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "command", nargs="?", choices=["load", "verify"], default="load", help="default: load"
+    )
     parser.add_argument("--resources", metavar="A,B", default="", help="streams (default: all 33)")
     parser.add_argument("--start-date", metavar="DATE", help="how far back the first run goes")
     parser.add_argument("--destination", metavar="NAME", help="default: duckdb")
     parser.add_argument("--dataset", metavar="NAME", help="default: harvest_data")
     parser.add_argument("--full-refresh", action="store_true", help="read everything again")
+    parser.add_argument("--no-reconcile", action="store_true", help="load only, compare nothing")
+    parser.add_argument(
+        "--deleted",
+        choices=["remove", "mark", "ignore"],
+        default="remove",
+        help="what becomes of rows that are gone in Harvest (default: remove)",
+    )
+    parser.add_argument(
+        "--max-deleted-share",
+        metavar="SHARE",
+        type=float,
+        default=0.2,
+        help="largest part of a table that may go at once (default: 0.2)",
+    )
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="show errors in full")
     options = parser.parse_args(arguments)
     settings = {"start_date": options.start_date} if options.start_date else {}
     resources = [name.strip() for name in options.resources.split(",") if name.strip()]
+    target = (resources, options.destination, options.dataset)
     try:
-        pipeline = load(
-            resources, options.destination, options.dataset, options.full_refresh, **settings
-        )
+        if options.command == "verify":
+            result = check(*target, **settings)
+            if options.json:
+                print_json(as_data(result))
+            else:
+                report_comparison(result)
+            return 0 if result.equal else 1
+        began = time.monotonic()
+        deleted = None if options.no_reconcile else options.deleted
+        loaded = load(*target, options.full_refresh, deleted, options.max_deleted_share, **settings)
+        report(loaded, options.deleted, time.monotonic() - began, options.json)
     except Exception as error:
         if options.verbose:
             raise
         print(f"error: {explain(error)}", file=sys.stderr)
         return 1
-    report(pipeline)
     return 0
 
 

@@ -59,9 +59,9 @@ INTRODUCTION = """\
 <!-- Made by docs/generate_schema_docs.py from harvest/harvest.schema.yaml: change that file, run
      `python docs/generate_schema_docs.py`, and commit both. -->
 
-What the Harvest source loads: {streams} tables, one for each resource, and {children} child tables
-for the lists inside their rows. They have the columns below on every destination, also those that
-hold nothing yet. What Harvest sends beyond that is added as new columns or tables.
+What the Harvest source loads: {streams} tables, one for each resource, {children} child tables for
+the lists inside their rows, and `removed_rows`. They have the columns below on every destination,
+also those that hold nothing yet. What Harvest sends beyond that is added as new columns or tables.
 
 - `client__id` is the field `id` of the object `client` in Harvest's answer.
 - `invoices__line_items` has the items of the list `line_items`, one row each. Its `_dlt_parent_id`
@@ -127,7 +127,7 @@ def render(tables: Tables) -> str:
         str: The page, as Markdown.
     """
     children = sum("parent" in table for table in tables.values())
-    lines = [INTRODUCTION.format(streams=len(tables) - children, children=children)]
+    lines = [INTRODUCTION.format(streams=len(tables) - children - 1, children=children)]
     lines += ["## How they hang together", "", LEGEND, ""]
     for title, (text, names) in DIAGRAMS.items():
         lines += [f"### {title}", "", text, "", *diagram(tables, names.split()), ""]

@@ -3,7 +3,7 @@
 import threading
 import time
 from array import array
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -60,6 +60,12 @@ class AccessRefused(HarvestError):
 
 class RecordGone(HarvestError):
     """Harvest no longer has the record that was asked about: it changed meanwhile."""
+
+    status = 404
+
+
+class Unsteady(HarvestError):
+    """A list never stood still while it was read."""
 
 
 class Stopped(Exception):
@@ -295,6 +301,11 @@ class HarvestClient:
         self._api = api
         self._reports = reports
         self._runtime = runtime
+        self.requests: Counter[str] = Counter()
+        self._count_lock = threading.Lock()
+        self.left_undone = (
+            "Nothing of this run was loaded; the next one goes on from the last good one."
+        )
         self._local = threading.local()
 
     def lane(self, stream: Stream) -> Lane:
@@ -375,8 +386,7 @@ class HarvestClient:
         except _Passing as fault:
             raise HarvestError(
                 f"{call.name}: {call.url.split('?')[0]} could not be read in {attempts} attempts:"
-                f" {fault}. Nothing of this run was loaded; the next one goes on from the last"
-                " good one."
+                f" {fault}. {self.left_undone}"
             ) from None
 
     def _attempt(self, call: Call, headers: Dict[str, str]) -> Page:
@@ -401,6 +411,8 @@ class HarvestClient:
 
     def _ask(self, call: Call, headers: Dict[str, str], token: str) -> requests.Response:
         call.lane.enter(call.stop)
+        with self._count_lock:
+            self.requests[call.name] += 1
         return self._session.get(call.url, params=call.params, headers=headers, auth=_Bearer(token))
 
     def _meaning(self, answer: requests.Response, call: Call) -> Exception:
@@ -427,7 +439,9 @@ class HarvestClient:
             return AccessRefused(f"{call.name}: Harvest refused access (403)")
         if status in (404, 422) and call.of_record:
             # 422: the user is no longer a manager, so there are no teammates to be had
-            return RecordGone(f"{call.name}: {call.url} is gone ({status})")
+            gone = RecordGone(f"{call.name}: {call.url} is gone ({status})")
+            gone.status = status
+            return gone
         if status == 404:
             return HarvestError(
                 f"Harvest does not know the account_id {self.account_id} for this token (404 at"
@@ -448,7 +462,6 @@ class Reader:
     def __init__(self, client: HarvestClient, stream: Stream) -> None:
         self._client = client
         self.stream = stream
-        self.requests = 0
         self._stop = threading.Event()
         self._futures: Set[Future[Page]] = set()
         self._once: Optional[Future[Page]] = None
@@ -465,7 +478,6 @@ class Reader:
 
     def submit(self, url: str, params: Optional[Dict[str, Any]] = None) -> "Future[Page]":
         """Starts one request. `params` None means that `url` has them, as `links.next` does."""
-        self.requests += 1
         lane = self._client.lane(self.stream)
         field = self.stream.field if self.stream.key else ""
         query = {"per_page": PER_PAGE, **params} if params is not None and field else {}
@@ -517,7 +529,7 @@ class Reader:
 
         Raises:
             AccessRefused: 403, before any row was read.
-            HarvestError: The list never stood still.
+            Unsteady: The list never stood still.
             HarvestError: It was refused half way through.
         """
         try:
@@ -541,7 +553,7 @@ class Reader:
             )
             # into Harvest's next second, so that what is new since then can be told
             yield from self.pause(1)
-        raise HarvestError(
+        raise Unsteady(
             f"{self.stream.name}: the list changed each of the {REREADS + 1} times that it was"
             " read; nothing of this run was loaded: run again at a quieter hour."
         )

@@ -34,8 +34,8 @@ class Run:
     def __init__(self, client: HarvestClient, load_id: str) -> None:
         self.load_id = load_id
         self.skipped: Dict[str, str] = {}
-        self.spent_dates: Dict[str, SpentDates] = {}
-        self.walking: Set[str] = set()
+        self.walked: Set[str] = set()
+        self.asking: Set[str] = set()
         self.company = Reader(client, STREAMS["company"])
 
 
@@ -117,7 +117,10 @@ class Account:
                 self._skip(resources, why)
         self._same_account()
         metrics = resources[0].custom_metrics
-        metrics["requests"] = metrics.get("requests", 0) + reader.requests
+        # the company is asked for on behalf of streams that depend on its features
+        for name in (stream.name, "company"):
+            made = self.client.requests.pop(name, 0)
+            metrics["requests"] = metrics.get("requests", 0) + made
 
     def _skip(self, resources: Sequence[DltResource], why: str) -> None:
         """Leaves streams out, visibly, and their tables as they were."""
@@ -204,9 +207,6 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
     ) -> Items:
         cursor.now = None
         since = _since(updated_at.last_value)
-        run = account.run
-        if stream.name in DATED and since is None:
-            run.walking.add(stream.name)
 
         def work(reader: Reader) -> Items:
             dates: SpentDates = None
@@ -220,12 +220,11 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
                     dates = _widen(dates, page.rows)
                 yield from _rows(stream, page.rows)
             if stream.name in DATED:
-                state = dlt.current.source_state()
-                state["spent_dates"] = _widen(dates, [], state.get("spent_dates"))
-            run.spent_dates[stream.name] = dates
+                known = dlt.current.source_state().setdefault("spent_dates", {})
+                known[stream.name] = _widen(dates, [], known.get(stream.name))
 
         yield from account.read(stream, work)
-        run.walking.discard(stream.name)
+        account.run.walked.add(stream.name)
 
     if stream.name in DATED:
         rows.add_step(ToArrow(stream.name, account.delta))
@@ -427,8 +426,17 @@ def _all_of(reader: Reader, call: "Future[Page]") -> Waiting[Optional[List[Row]]
         return None
 
 
-def report_resource(account: Account, stream: Stream) -> DltResource:
-    """A report in windows of time, each of which replaces what was stored of it before."""
+def report_resource(
+    account: Account, stream: Stream, again: Sequence[Tuple[date, date]] = ()
+) -> DltResource:
+    """A report in windows of time, each of which replaces what was stored of it before.
+
+    Args:
+        account (Account): The account.
+        stream (Stream): The report.
+        again (Sequence[Tuple[date, date]]): First and last day of the windows to read, in place of
+            those that are due.
+    """
 
     @dlt.resource(
         name=stream.name,
@@ -441,9 +449,12 @@ def report_resource(account: Account, stream: Stream) -> DltResource:
     )
     def rows() -> Items:
         def work(reader: Reader) -> Items:
-            first, last = yield from _span(account, reader)
             state = dlt.current.resource_state(stream.name)
             known: List[List[str]] = state.get("windows", [])
+            if again:
+                yield from read(reader, again, [], known)
+                return
+            first, last = yield from _span(account, reader)
             wanted = windows(account.report_period, first, last)
             settled = date.today() - timedelta(days=account.report_lookback_days)
             due = [
@@ -454,6 +465,18 @@ def report_resource(account: Account, stream: Stream) -> DltResource:
             kept = [[str(day) for day in window] for window in wanted]
             # windows of another length, from before report_period was changed
             old = [window for window in known if window not in kept]
+            yield from read(reader, due, old, known)
+            state["windows"] = kept
+
+        def read(
+            reader: Reader,
+            due: Sequence[Tuple[date, date]],
+            old: List[List[str]],
+            known: List[List[str]],
+        ) -> Items:
+            read_at = dlt.current.resource_state(stream.name).setdefault("read_at", {})
+            for window in old:
+                read_at.pop("/".join(window), None)
             if account.delta:
                 delta.replace_windows(stream, [*due, *old])
             calls = reader.side_by_side(
@@ -463,6 +486,8 @@ def report_resource(account: Account, stream: Stream) -> DltResource:
                 while (call := next(calls)) is None:
                     yield None
                 page = call.result()
+                # for reconciling: what the report was made from may have changed since
+                read_at[f"{start}/{end}"] = page.now
                 found = page.rows
                 if page.next:
                     found = yield from reader.rows(**{"from": start, "to": end})
@@ -475,7 +500,6 @@ def report_resource(account: Account, stream: Stream) -> DltResource:
                 key = dict(zip(("period_start", "period_end"), window, strict=True))
                 yield [_tombstone(stream, key)]
             yield from _rows(stream, [])
-            state["windows"] = kept
 
         yield from account.read(stream, work)
 
@@ -508,20 +532,20 @@ def _span(account: Account, reader: Reader) -> Waiting[Tuple[date, date]]:
     """First and last day that reports have to cover."""
     # one day on, where it is tomorrow already
     today = date.today() + timedelta(days=1)
-    state = dlt.current.source_state()
-    if "spent_dates" not in state:
-        run = account.run
-        dates: SpentDates = None
-        for name in DATED:
-            while name in run.walking:
-                yield None
-            if name not in run.spent_dates:
-                run.walking.add(name)
-                run.spent_dates[name] = yield from _spent_dates(account, STREAMS[name])
-                run.walking.discard(name)
-            dates = _widen(dates, [], run.spent_dates[name])
-        state["spent_dates"] = dates
-    days = [date.fromisoformat(day) for day in state["spent_dates"] or ()]
+    known = dlt.current.source_state().setdefault("spent_dates", {})
+    selected = dlt.current.source().resources.selected
+    run = account.run
+    for name in DATED:
+        # a row that this run reads may be older or newer than all that were read before
+        while name in run.asking or (name in selected and name not in run.walked):
+            yield None
+        if name not in known:
+            run.asking.add(name)
+            known[name] = yield from _spent_dates(account, STREAMS[name])
+            run.asking.discard(name)
+    spans = [span for span in known.values() if span]
+    days = [date.fromisoformat(day) for span in spans for day in span]
+    days = [min(days), max(days)] if days else []
     if days and account.start_date:
         days[0] = max(days[0], date.fromisoformat(account.start_date[:10]))
     # a slip of the pen, such as the year 0203, is not worth a report for each year since then

@@ -2,9 +2,10 @@
 
 import uuid
 from collections import defaultdict
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import dlt
 
@@ -46,6 +47,7 @@ class Copy:
             "report_rate_limit": 1_000_000,
             **settings,
         }
+        self._client: Any = None
         self.pipeline = dlt.pipeline(
             name,
             destination=destination,
@@ -83,11 +85,31 @@ class Copy:
 
     def table(self, name: str) -> List[Row]:
         """The rows of a table as dictionaries."""
-        loaded: List[Row] = self.pipeline.dataset()[name].arrow().to_pylist()
-        return loaded
+        with self.reading() as client:
+            table = client.make_qualified_table_name(name)
+            with client.execute_query(f"SELECT * FROM {table}") as cursor:
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """One connection for all that is read within, since opening each takes its time."""
+        if self._client is not None:
+            yield self._client
+            return
+        with self.pipeline.sql_client() as client:
+            self._client = client
+            try:
+                yield client
+            finally:
+                self._client = None
 
     def rows(self, stream: str) -> Table:
         """The rows of a stream by key, each with its child rows, in comparable values."""
+        with self.reading():
+            return self._rows(stream)
+
+    def _rows(self, stream: str) -> Table:
         schema = self.pipeline.default_schema
         below: Dict[str, Dict[str, List[Tuple[int, Any]]]] = {}
         for name in schema.tables:
@@ -116,7 +138,11 @@ class Copy:
                 client. When that changes, Harvest does not say that the rows changed.
             period: windows of the reports.
         """
-        for stream in streams or STREAMS:
+        with self.reading():
+            self._check(streams or tuple(STREAMS), names, period)
+
+    def _check(self, streams: Tuple[str, ...], names: bool, period: str) -> None:
+        for stream in streams:
             expected = truth(self.server.account, stream, period)
             here = self.rows(stream)
             if not names:

@@ -11,12 +11,8 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import dlt
-import yaml
 
 from harvest_pipeline import explain, load
-
-# dlt reads harvest.schema.yaml with each declaration of the source: the same in a tenth of the time
-yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc,assignment]
 
 Settings = Dict[str, Any]
 

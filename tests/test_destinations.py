@@ -76,8 +76,6 @@ class Parquet(Lake):
                 query = LATEST.format(
                     folder=self.folder, table=name, key=key.get(stream.kind, "id")
                 )
-                if stream.kind == "list":
-                    query = query.replace(" AND deleted_at IS NULL", "")
                 rows = engine.sql(query)
             found: List[Row] = rows.to_arrow_table().to_pylist()
         return found

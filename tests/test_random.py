@@ -114,7 +114,7 @@ def folder(parent: Path) -> Iterator[None]:
 
 
 def change(account: Account, chance: int, number: int = 3) -> None:
-    account.change(chance, number, {"add", "edit", "bill"})
+    account.change(chance, number, {"add", "edit", "bill", "delete"})
 
 
 def play(server: Server, streams: Tuple[str, ...], sequence: List[Step]) -> None:
@@ -133,12 +133,17 @@ def play(server: Server, streams: Tuple[str, ...], sequence: List[Step]) -> None
             # a little more than there are, so that some live
             moment = step.dies_at * 1200 // 1000
             dying = Run(
-                *streams, dies_at=moment, full_refresh=step.full_refresh, **copy.settings
+                *streams,
+                dies_at=moment,
+                full_refresh=step.full_refresh,
+                max_deleted_share=1,
+                **copy.settings,
             ).end()
             note(f"died: {dying}")
         else:
             try:
-                copy.pipeline = load(streams, None, None, step.full_refresh, **copy.settings)
+                how = {**copy.settings, "full_refresh": step.full_refresh}
+                copy.pipeline = load(streams, max_deleted_share=1, **how).pipeline
             except Exception as error:
                 if step.quiet:
                     raise
@@ -149,7 +154,7 @@ def play(server: Server, streams: Tuple[str, ...], sequence: List[Step]) -> None
         server.faults.clear()
         # some were to come at a request that never came
         coming.clear()
-    copy.pipeline = load(streams, **copy.settings)
+    copy.pipeline = load(streams, max_deleted_share=1, **copy.settings).pipeline
     copy.check(*streams, names=False)
 
 

@@ -1,0 +1,663 @@
+"""Comparing a copy with Harvest and repairing it: what is found, what is not touched."""
+
+import json
+from datetime import date, timedelta
+from typing import Any, Callable, Dict, List, Set
+
+import dlt
+import pytest
+
+from harvest import HarvestError
+from harvest.reconcile import Result, reconcile, verify
+from harvest.settings import STREAMS
+from sandbox import Account, Server
+from tests.copy import Copy
+from tests.test_destinations import Delta, Parquet
+from tests.test_script import environment, run
+
+REPORTS = [name for name, stream in STREAMS.items() if stream.kind == "report"]
+
+
+def heal(copy: Copy, *streams: str, **options: Any) -> Result:
+    """One run as the script does it: a load, and then the reconciliation."""
+    copy.run(*streams, **options.pop("load", {}))
+    return reconcile(copy.pipeline, streams, **{**copy.settings, **options})
+
+
+def check(copy: Copy, *streams: str) -> Result:
+    return verify(copy.pipeline, streams, **copy.settings)
+
+
+def differing(result: Result) -> Set[str]:
+    return {each.stream for each in result.comparisons if not each.equal}
+
+
+def sql(copy: Copy, statement: str) -> None:
+    """Changes the destination by hand; `{}` stands for the dataset and a dot."""
+    with copy.pipeline.sql_client() as client:
+        client.execute_sql(statement.replace("{}", f"{copy.pipeline.dataset_name}."))
+
+
+def removed(copy: Copy) -> Set[Any]:
+    return {(row["stream"], row["id"]) for row in copy.table("removed_rows")}
+
+
+def test_a_whole_copy_is_equal(server: Server, destination: str) -> None:
+    copy = Copy(server, destination)
+    copy.run()
+    state = json.dumps(copy.pipeline.state, default=str, sort_keys=True)
+    server.requests.clear()
+    result = check(copy)
+    assert result.equal, [(each.stream, each.verdict) for each in result.comparisons]
+    assert {each.stream for each in result.comparisons} == set(STREAMS)
+    assert result.requests == len(server.requests) == 17
+    assert json.dumps(copy.pipeline.state, default=str, sort_keys=True) == state
+    entries = next(each for each in result.comparisons if each.stream == "time_entries")
+    hours = sum(row["rounded_hours"] for row in server.account.rows("time_entries"))
+    assert float(entries.amount_here or 0) == float(entries.amount_harvest or 0) == hours
+
+
+@pytest.mark.parametrize("stream", [name for name in STREAMS if STREAMS[name].kind == "list"])
+def test_one_row_that_is_deleted(copy: Copy, stream: str) -> None:
+    copy.run()
+    account = copy.server.account
+    row = account.rows(stream)[-1]
+    if stream in ("clients", "users", "tasks"):
+        # others hang on nearly all the rows that the account came with
+        row = account.add(stream)
+        copy.run()
+    account.delete(stream, row["id"])
+    assert stream in differing(check(copy))
+    heal(copy, max_deleted_share=1, load={"substream_refresh_hours": 0})
+    assert (stream, row["id"]) in removed(copy)
+    copy.check(names=False)
+    assert check(copy).equal
+
+
+def test_what_hangs_on_something_goes_with_it(server: Server, destination: str) -> None:
+    account = server.account
+    copy = Copy(server, destination)
+    copy.run()
+    payment = account.rows("invoice_payments")[0]["id"]
+    with_message = {
+        row["invoice_id"] for row in copy.table("invoice_messages") if row["invoice_id"]
+    }
+    invoice = next(
+        row["invoice_id"]
+        for row in copy.table("invoice_payments")
+        if row["invoice_id"] in with_message and row["id"] != payment
+    )
+    estimate = copy.table("estimate_messages")[0]["estimate_id"]
+    account.delete("invoices", invoice)
+    account.delete("estimates", estimate)
+    heal(copy)
+    for stream, parent, key in (
+        ("invoice_messages", invoice, "invoice_id"),
+        ("invoice_payments", invoice, "invoice_id"),
+        ("estimate_messages", estimate, "estimate_id"),
+    ):
+        assert parent not in {row[key] for row in copy.table(stream)}
+    # nothing is left of their lists, whose rows have no key of Harvest's
+    for table in ("invoices__line_items", "invoice_messages__recipients"):
+        parents = {row["_dlt_id"] for row in copy.table(table.split("__")[0])}
+        assert {row["_dlt_parent_id"] for row in copy.table(table)} <= parents
+    copy.check(names=False)
+
+
+def test_a_user_and_all_that_is_theirs(copy: Copy) -> None:
+    account = copy.server.account
+    copy.run()
+    user = account.rows("teammates")[0]
+    manager = copy.table("teammates")[0]["user_id"]
+    assert user
+    account.delete("users", manager)
+    heal(copy, max_deleted_share=1)
+    for stream in ("billable_rates", "cost_rates", "project_assignments", "teammates"):
+        assert manager not in {row["user_id"] for row in copy.table(stream)}
+    # on the teams of others the user is seen with the next complete walk
+    heal(copy, max_deleted_share=1, load={"substream_refresh_hours": 0})
+    copy.check(names=False)
+
+
+def test_a_project_and_its_entries(server: Server, destination: str) -> None:
+    account = server.account
+    copy = Copy(server, destination)
+    heal(copy)
+    counts: Dict[int, int] = {}
+    for row in account.rows("time_entries"):
+        counts[row["project"]["id"]] = counts.get(row["project"]["id"], 0) + 1
+    project = max(counts, key=lambda id: counts[id])
+    account.delete("projects", project)
+    result = heal(copy, max_deleted_share=1)
+    gone = {each.stream: len(each.gone) for each in result.comparisons if each.gone}
+    assert gone["projects"] == 1
+    assert gone["time_entries"] == counts[project] > 10
+    assert project not in {row["project__id"] for row in copy.table("project_assignments")}
+    copy.check(names=False)
+
+
+def test_every_row_of_a_month(server: Server, destination: str) -> None:
+    account = server.account
+    copy = Copy(server, destination)
+    heal(copy)
+    month = account.rows("time_entries")[200]["spent_date"][:7]
+    for stream in ("time_entries", "expenses"):
+        for row in account.rows(stream):
+            if row["spent_date"].startswith(month):
+                account.delete(stream, row["id"])
+    heal(copy)
+    copy.check(names=False)
+    assert {stream for stream, _ in removed(copy)} >= {"time_entries"}
+
+
+def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
+    account = server.account
+    copy = Copy(server, destination)
+    heal(copy)
+    entries, expenses = account.rows("time_entries"), account.rows("expenses")
+    billed = next(row for row in entries[150:] if row["invoice"])
+    unbilled = next(row for row in entries[150:] if not row["invoice"] and row["billable"])
+    invoice = billed["invoice"]["id"]
+    account.edit("time_entries", billed["id"], touch=False, invoice_id=None)
+    account.edit("time_entries", unbilled["id"], touch=False, invoice_id=invoice)
+    account.edit("time_entries", entries[-1]["id"], touch=False, hours=7.25)
+    account.edit("time_entries", entries[-2]["id"], touch=False, billable_rate=11)
+    account.edit("expenses", expenses[-1]["id"], touch=False, total_cost=1234.56)
+    account.edit("clients", account.rows("clients")[0]["id"], touch=False, currency="CHF")
+    account.edit("invoices", account.rows("invoices")[0]["id"], touch=False, amount=17)
+    before = differing(check(copy))
+    assert before >= {"time_entries", "expenses", "clients", "invoices"}
+    heal(copy)
+    copy.check(names=False)
+    # nothing is left to be done
+    server.requests.clear()
+    again = reconcile(copy.pipeline, **copy.settings)
+    assert differing(again) == set()
+    assert len(server.requests) == again.requests
+
+
+def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> None:
+    copy = Copy(server, destination)
+    heal(copy)
+    ids = sorted(row["id"] for row in server.account.rows("time_entries"))
+    sql(copy, f"DELETE FROM {{}}time_entries WHERE id IN ({ids[3]}, {ids[200]})")
+    sql(copy, f"UPDATE {{}}time_entries SET id = 77 WHERE id = {ids[100]}")
+    sql(copy, f"UPDATE {{}}time_entries SET rounded_hours = 99 WHERE id = {ids[101]}")
+    sql(copy, "CREATE TABLE {}twice AS SELECT * FROM {}expenses")
+    # PostgreSQL lets no _dlt_id in twice
+    sql(copy, "UPDATE {}twice SET _dlt_id = CONCAT(_dlt_id, '2')")
+    sql(copy, "INSERT INTO {}expenses SELECT * FROM {}twice")
+    sql(copy, "DELETE FROM {}clients")
+    sql(copy, "UPDATE {}invoice_payments SET invoice_id = 5 WHERE id = (SELECT MIN(id) FROM"
+              " {}invoice_payments)")  # fmt: skip
+    sql(copy, "DELETE FROM {}time_team WHERE total_hours > 0")
+    sql(copy, "UPDATE {}uninvoiced SET uninvoiced_amount = 1")
+    found = differing(check(copy))
+    assert found >= {"time_entries", "expenses", "clients", "time_team", "uninvoiced"}
+    heal(copy, load={"substream_refresh_hours": 0})
+    copy.check(names=False)
+    assert ("time_entries", 77) in removed(copy)
+
+
+def test_a_child_whose_parent_was_made_up(copy: Copy) -> None:
+    copy.run()
+    lost = copy.table("invoice_messages")[0]["id"]
+    sql(copy, f"UPDATE {{}}invoice_messages SET invoice_id = 5 WHERE id = {lost}")
+    reconcile(copy.pipeline, **copy.settings)
+    assert ("invoice_messages", lost) in removed(copy)
+
+
+@pytest.mark.parametrize("period", ["year", "month"])
+def test_old_periods_of_reports_stay_true(copy: Copy, period: str) -> None:
+    """Whatever a report depends on changes, in a window that loads read only once."""
+    account = copy.server.account
+    load = {"report_period": period}
+    heal(copy, load=load, report_period=period)
+    old = [
+        row
+        for row in account.rows("time_entries")
+        if row["spent_date"] < str(date.today() - timedelta(days=250))
+    ]
+    assert len(old) > 20
+    account.edit("time_entries", old[0]["id"], billable=not old[0]["billable"])
+    account.edit("time_entries", old[1]["id"], hours=12.5)
+    account.edit("time_entries", old[2]["id"], billable_rate=333)
+    account.delete("time_entries", old[3]["id"])
+    account.edit("clients", old[4]["client"]["id"], name="Renamed")
+    account.edit("users", old[4]["user"]["id"], first_name="Renamed")
+    account.edit("tasks", old[4]["task"]["id"], name="Renamed")
+    account.edit("projects", old[4]["project"]["id"], name="Renamed")
+    account.bill(old[5]["project"]["id"], to=old[5]["spent_date"])
+    heal(copy, load=load, report_period=period)
+    copy.check(*REPORTS, names=False, period=period)
+    assert heal(copy, load=load, report_period=period).equal
+
+
+def test_the_state_of_the_load_is_not_touched(copy: Copy) -> None:
+    """Cursors and stored windows are the load's: a repair must not move them."""
+    copy.run()
+    account = copy.server.account
+    entry = account.rows("time_entries")[-1]
+    account.edit("time_entries", entry["id"], hours=3)
+    account.delete("clients", account.add("clients")["id"])
+    account.delete("time_entries", account.rows("time_entries")[3]["id"])
+
+    def loads() -> Any:
+        resources = copy.pipeline.state["sources"]["harvest"]["resources"]
+        return {
+            name: {key: value for key, value in state.items() if key != "read_at"}
+            for name, state in resources.items()
+            if name in STREAMS
+        }
+
+    before = loads()
+    result = reconcile(copy.pipeline, **copy.settings)
+    assert differing(result) >= {"time_entries"}
+    assert loads() == before
+    # the row that was repaired comes once more with the load, and is stored once
+    copy.run()
+    copy.check("time_entries", names=False)
+
+
+@pytest.mark.parametrize("lake", [Parquet, Delta])
+def test_files(lake: Callable[..., Copy]) -> None:
+    account = Account.generate(seed=7, time_entries=200, years=1.2)
+    with Server(account, limits=False) as server:
+        copy = lake(server)
+        heal(copy)
+        assert check(copy).equal
+        entry, changed, other = account.rows("time_entries")[5:8]
+        account.delete("time_entries", entry["id"])
+        account.edit("time_entries", changed["id"], touch=False, hours=7.25)
+        invoice = copy.table("invoice_payments")[0]["invoice_id"]
+        account.delete("invoices", invoice)
+        heal(copy)
+        # on Delta, what is below an invoice has lists, and goes when all invoices are walked
+        assert differing(check(copy)) <= ({"invoice_messages"} if lake is Delta else set())
+        account.delete("projects", other["project"]["id"])
+        heal(copy, max_deleted_share=1)
+        # of the rows below a user some can only go when the user is walked
+        assert differing(check(copy)) <= {"invoice_messages", "project_assignments"}
+        heal(copy, max_deleted_share=1, load={"substream_refresh_hours": 0})
+        copy.check(names=False)
+        assert check(copy).equal
+
+
+def test_a_destination_that_cannot_be_read_back(server: Server) -> None:
+    @dlt.destination(batch_size=0)
+    def nowhere(items: Any, table: Any) -> None:
+        pass
+
+    copy = Copy(server, nowhere)
+    copy.run("clients")
+    with pytest.raises(HarvestError, match="reads nothing back"):
+        check(copy)
+
+
+# ------------------------------------------------------------------ what is not to happen
+
+
+def test_too_much_at_once(server: Server, destination: str) -> None:
+    copy = Copy(server, destination)
+    copy.run()
+    rows = server.account.rows("time_entries")
+    for row in rows[:90]:
+        server.account.delete("time_entries", row["id"])
+    server.account.edit("tasks", server.account.rows("tasks")[0]["id"], touch=False, name="New")
+    before = {name: copy.rows(name) for name in STREAMS}
+    with pytest.raises(HarvestError) as error:
+        reconcile(copy.pipeline, **copy.settings)
+    assert "90 of the 400 rows of time_entries" in str(error.value)
+    assert "--max-deleted-share 0.23" in str(error.value)
+    assert {name: copy.rows(name) for name in STREAMS} == before
+    heal(copy, max_deleted_share=0.23)
+    copy.check("time_entries", names=False)
+
+
+def test_a_refusal_removes_nothing(copy: Copy) -> None:
+    copy.run()
+    account = copy.server.account
+    account.delete("expenses", account.rows("expenses")[0]["id"])
+    account.delete("invoices", account.rows("invoices")[0]["id"])
+    before = {name: copy.rows(name) for name in ("expenses", "invoices", "users")}
+    copy.server.forbidden |= {"expenses", "invoices", "users"}
+    result = reconcile(copy.pipeline, **copy.settings)
+    notes = {each.stream: each.note for each in result.comparisons}
+    assert "403" in notes["expenses"]
+    assert {name: copy.rows(name) for name in before} == before
+    with pytest.raises(HarvestError, match="403"):
+        reconcile(copy.pipeline, **copy.settings, on_forbidden="raise")
+
+
+def test_a_list_that_is_suddenly_empty_removes_nothing(copy: Copy) -> None:
+    copy.run()
+    before = copy.rows("projects")
+    nothing = {"per_page": 2000, "total_pages": 1, "total_entries": 0, "links": {}}
+    copy.server.respond("/projects", {**nothing, "projects": []})
+    with pytest.raises(HarvestError, match="max_deleted_share"):
+        reconcile(copy.pipeline, **copy.settings)
+    assert copy.rows("projects") == before
+
+
+def test_a_row_that_one_answer_lacks_is_asked_for_again(copy: Copy) -> None:
+    """One answer without a row that lives is not enough to remove it."""
+    copy.run()
+    rows = copy.server.account.rows("tasks")
+    about = {"per_page": 2000, "total_pages": 1, "total_entries": len(rows) - 1, "links": {}}
+    asked: List[Any] = []
+
+    def answer(record: Any) -> None:
+        asked.append(record)
+        first = len(asked) == 1
+        copy.server.respond("/tasks", {**about, "tasks": rows[1:]} if first else None)
+
+    copy.server.before("/tasks", answer, times=None)
+    reconcile(copy.pipeline, **copy.settings)
+    assert len(asked) == 2
+    copy.check("tasks")
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/time_entries", "/reports/time/team"])
+def test_a_failed_request_repairs_nothing(copy: Copy, path: str) -> None:
+    copy.run()
+    account = copy.server.account
+    account.delete("time_entries", account.rows("time_entries")[-1]["id"])
+    account.delete("expenses", account.rows("expenses")[-1]["id"])
+    before = {name: copy.rows(name) for name in STREAMS}
+    copy.server.faults.add(path, "status", code=500, times=None)
+    with pytest.raises(Exception, match="attempts") as error:
+        reconcile(copy.pipeline, **copy.settings)
+    if path.startswith("/reports"):
+        # what was repaired before is; the report stays as it was
+        assert copy.rows("time_team") == before["time_team"]
+    else:
+        assert "nothing was removed or repaired" in str(error.value)
+        assert {name: copy.rows(name) for name in STREAMS} == before
+    copy.server.faults.clear()
+    heal(copy, load={"substream_refresh_hours": 0})
+    copy.check(names=False)
+
+
+def test_a_feature_that_is_switched_off(copy: Copy) -> None:
+    copy.run()
+    before = copy.rows("expenses")
+    copy.server.account.company["expense_feature"] = False
+    result = heal(copy)
+    assert copy.rows("expenses") == before
+    notes = {each.stream: each.note for each in result.comparisons}
+    assert "expense_feature is switched off" in notes["expenses"]
+
+
+def test_only_the_selected_streams(copy: Copy) -> None:
+    copy.run("clients", "time_entries", "time_team")
+    account = copy.server.account
+    assert {each.stream for each in check(copy).comparisons} == {
+        *("clients", "time_entries", "time_team")
+    }
+    account.delete("time_entries", account.rows("time_entries")[0]["id"])
+    client = account.rows("clients")[0]["id"]
+    account.edit("clients", client, touch=False, address="Elsewhere")
+    copy.server.requests.clear()
+    result = reconcile(copy.pipeline, ["clients"], **copy.settings)
+    assert copy.requests() == ["/clients"]
+    assert differing(result) == {"clients"}
+    assert len(copy.table("time_entries")) == 400
+    copy.check("clients")
+
+
+def test_start_date(server: Server, destination: str) -> None:
+    """Rows from before it are not missing, and those that are here can go."""
+    account = server.account
+    stamps = sorted(row["updated_at"] for row in account.rows("time_entries"))
+    copy = Copy(server, destination)
+    start = stamps[200][:10]
+    heal(copy, load={"start_date": start}, start_date=start)
+    first = copy.rows("time_entries")
+    assert 0 < len(first) < 300
+    assert check(copy).equal
+    gone = min(key for (key,) in first)
+    account.delete("time_entries", gone)
+    old = min(account.rows("time_entries"), key=lambda row: str(row["updated_at"]))
+    assert (old["id"],) not in first
+    account.delete("time_entries", old["id"])
+    # a later run need not know the date
+    result = heal(copy)
+    assert [each.gone for each in result.comparisons if each.stream == "time_entries"] == [
+        {(gone,)}
+    ]
+    assert copy.rows("time_entries").keys() == first.keys() - {(gone,)}
+
+
+def test_another_account_is_not_compared(copy: Copy) -> None:
+    copy.run()
+    with Server(Account.generate(seed=8, time_entries=50), limits=False) as other:
+        other.account_id = "2000002"
+        settings = {**copy.settings, **Copy(other).settings}
+        with pytest.raises(HarvestError, match="2000002"):
+            reconcile(copy.pipeline, **settings)
+    copy.check()
+
+
+def test_before_the_first_load(copy: Copy) -> None:
+    with pytest.raises(HarvestError, match="load it first"):
+        verify(copy.pipeline, **copy.settings)
+
+
+# ------------------------------------------------------------------ mark and ignore
+
+
+def test_marking(server: Server, destination: str) -> None:
+    account = server.account
+    copy = Copy(server, destination)
+    heal(copy, deleted="mark")
+    entry = account.rows("time_entries")[7]
+    with_items = next(row for row in copy.rows("invoice_messages").values() if row["recipients"])
+    invoice = with_items["invoice_id"]
+    before = copy.rows("invoices")[invoice,]
+    account.delete("time_entries", entry["id"])
+    account.delete("invoices", invoice)
+    heal(copy, deleted="mark")
+    marked = {row["id"]: row for row in copy.table("time_entries") if row["deleted_at"]}
+    assert marked.keys() == {entry["id"]}
+    assert marked[entry["id"]]["client__name"] == entry["client"]["name"]
+    after = copy.rows("invoices")[invoice,]
+    assert after.pop("deleted_at")
+    assert after == before
+    messages = [row for row in copy.table("invoice_messages") if row["invoice_id"] == invoice]
+    assert messages
+    assert all(row["deleted_at"] for row in messages)
+    # marked once, and not taken for a difference from then on
+    assert check(copy).equal
+    when = marked[entry["id"]]["deleted_at"]
+    heal(copy, deleted="mark")
+    again = {row["id"]: row for row in copy.table("time_entries") if row["deleted_at"]}
+    assert again[entry["id"]]["deleted_at"] == when
+    # the other rows are as they should be
+    for stream in ("time_entries", "invoices", *REPORTS):
+        here = copy.pipeline.dataset()[stream].arrow().num_rows
+        assert here >= len(account.rows(stream)) if stream not in REPORTS else True
+    copy.check(*REPORTS, names=False)
+
+
+def test_a_marked_row_that_comes_back(copy: Copy) -> None:
+    copy.run()
+    entry = copy.server.account.rows("time_entries")[7]
+    sql(copy, f"UPDATE {{}}time_entries SET deleted_at = NOW() WHERE id = {entry['id']}")
+    heal(copy, deleted="mark")
+    copy.check("time_entries", names=False)
+
+
+def test_ignoring(copy: Copy) -> None:
+    copy.run()
+    entry = copy.server.account.rows("time_entries")[7]
+    copy.server.account.delete("time_entries", entry["id"])
+    for _ in range(2):
+        result = heal(copy, deleted="ignore")
+        assert differing(result) == {"time_entries"}
+        assert entry["id"] in {row["id"] for row in copy.table("time_entries")}
+
+
+def test_an_unknown_way_with_deleted_rows(copy: Copy) -> None:
+    with pytest.raises(HarvestError, match="remove, mark, ignore"):
+        reconcile(copy.pipeline, deleted="forget", **copy.settings)
+
+
+# ------------------------------------------------------------------ long lists
+
+
+@pytest.fixture(scope="module")
+def long() -> Account:
+    """More entries than are compared row by row."""
+    return Account.generate(seed=5, time_entries=11_000, years=3)
+
+
+def spanned(account: Account) -> int:
+    """Years of the calendar from the oldest to the newest entry."""
+    days = [row["spent_date"] for row in account.rows("time_entries")]
+    return int(max(days)[:4]) - int(min(days)[:4]) + 1
+
+
+def test_long_lists(long: Account, destination: str) -> None:
+    with Server(long, limits=False) as server:
+        copy = Copy(server, destination)
+        streams = ("time_entries", "expenses", "time_projects", "uninvoiced", "projects", "clients")
+        copy.run(*streams)
+        server.requests.clear()
+        assert check(copy).equal
+        years = spanned(long)
+        # the first page, rows in total, and three figures of each year
+        entries = [record for record in server.requests if record.path == "/time_entries"]
+        assert len(entries) == 2 + 2 * years
+        rows = long.rows("time_entries")
+        billed = next(row for row in rows[5000:] if row["invoice"])
+        long.delete("time_entries", rows[10_000]["id"])
+        long.edit("time_entries", rows[4_000]["id"], touch=False, hours=20)
+        long.edit("time_entries", billed["id"], touch=False, invoice_id=None)
+        # to another year, so that each looks at one place where it is not
+        moved = rows[8_000]["id"]
+        long.edit("time_entries", moved, touch=False, spent_date=rows[10]["spent_date"])
+        long.add("time_entries", spent_date="2019-02-03")
+        sql(copy, f"DELETE FROM {{}}time_entries WHERE id = {rows[7_000]['id']}")
+        # nothing of it was loaded, so that all has to be found
+        result = reconcile(copy.pipeline, streams, **copy.settings)
+        entries_found = next(e for e in result.comparisons if e.stream == "time_entries")
+        assert entries_found.gone == {(rows[10_000]["id"],)}
+        copy.check("time_entries", names=False)
+        heal(copy, *streams)
+        copy.check("time_projects", "uninvoiced", names=False)
+        assert check(copy, *streams).equal
+
+
+def test_many_deletions_in_a_long_list(long: Account) -> None:
+    with Server(long, limits=False) as server:
+        copy = Copy(server)
+        copy.run("time_entries")
+        for row in long.rows("time_entries")[3000:3400]:
+            long.delete("time_entries", row["id"])
+        server.requests.clear()
+        result = reconcile(copy.pipeline, ["time_entries"], **copy.settings)
+        assert len(removed(copy)) == 400
+        pages = 6
+        assert result.requests == len(server.requests) <= 2 + 3 * spanned(long) + 2 * pages
+        copy.check("time_entries", names=False)
+
+
+def test_a_row_that_moves_while_windows_are_read(long: Account) -> None:
+    """It is in neither window when that is read, and lives all the same."""
+    with Server(long, limits=False) as server:
+        copy = Copy(server)
+        copy.run("time_entries")
+        rows = long.rows("time_entries")
+        oldest, newest = rows[-1]["spent_date"], rows[0]["spent_date"]
+        traveller = rows[5000]["id"]
+        long.delete("time_entries", rows[5100]["id"])
+        long.delete("time_entries", rows[20]["id"])
+
+        def move(record: Any) -> None:
+            window = (record.query.get("from", ""), record.query.get("to", ""))
+            if record.query.get("per_page") == "2000" and window[0]:
+                day = oldest if window[0] <= newest <= window[1] else newest
+                long.edit("time_entries", traveller, touch=False, spent_date=day)
+
+        server.before("/time_entries", move, times=None)
+        reconcile(copy.pipeline, ["time_entries"], **copy.settings)
+        here = {row["id"] for row in copy.table("time_entries")}
+        assert traveller in here
+        assert rows[5100]["id"] not in here
+
+
+def test_hours_that_may_not_be_seen(long: Account) -> None:
+    with Server(long, limits=False) as server:
+        copy = Copy(server)
+        copy.run("time_entries")
+        server.forbidden |= {"time_clients"}
+        entries = check(copy).comparisons[0]
+        assert entries.equal
+        assert "hours" in entries.note
+        assert entries.amount_harvest is None
+
+
+def test_two_hundred_thousand_entries() -> None:
+    """The budget: 60 requests to verify, 80 to find and repair one deletion."""
+    account = Account.generate(seed=1, time_entries=200_000)
+    with Server(account, limits=False) as server:
+        copy = Copy(server)
+        copy.run()
+        server.requests.clear()
+        result = check(copy)
+        assert result.equal
+        assert result.requests == len(server.requests) <= 60
+        rows = account.rows("time_entries")
+        account.delete("time_entries", rows[77_777]["id"])
+        server.requests.clear()
+        result = reconcile(copy.pipeline, **copy.settings)
+        assert result.requests == len(server.requests) <= 80
+        assert removed(copy) == {("time_entries", rows[77_777]["id"])}
+        copy.check("time_entries", *REPORTS, names=False)
+
+
+# ------------------------------------------------------------------ the script
+
+
+def test_the_script_verifies_and_repairs(server: Server) -> None:
+    env = environment(server)
+    assert run(env=env).returncode == 0
+    done = run("verify", env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "time_entries" in done.stdout
+    assert "requests" in done.stdout
+    server.account.delete("time_entries", server.account.rows("time_entries")[5]["id"])
+    done = run("verify", "--json", env=env)
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    entries = next(each for each in found["streams"] if each["stream"] == "time_entries")
+    assert not found["equal"]
+    assert (entries["rows_in_harvest"], entries["rows_here"], entries["gone"]) == (399, 400, 1)
+    assert found["requests"] > 10
+    done = run("--no-reconcile", env=env)
+    assert "Compared" not in done.stdout
+    assert done.returncode == 0
+    assert run("verify", env=env).returncode == 1
+    done = run(env=env)
+    assert done.returncode == 0, done.stderr
+    assert "1 rows that are gone there removed" in done.stdout
+    done = run("verify", env=env)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_script_says_how_to_let_much_go(server: Server) -> None:
+    env = environment(server)
+    assert run(env=env).returncode == 0
+    for row in server.account.rows("time_entries")[:100]:
+        server.account.delete("time_entries", row["id"])
+    done = run(env=env)
+    assert done.returncode == 1
+    assert "--max-deleted-share 0.25" in done.stderr
+    assert run("--max-deleted-share", "0.25", env=env).returncode == 0
+    assert run("verify", env=env).returncode == 0
+
+
+def test_the_script_verifies_nothing_yet(server: Server) -> None:
+    done = run("verify", env=environment(server))
+    assert done.returncode == 1
+    assert "load it first" in done.stderr
