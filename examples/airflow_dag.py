@@ -11,9 +11,8 @@ How to use it:
        DESTINATION__POSTGRES__CREDENTIALS=postgresql://user:password@host:5432/database
 
 An hour that was missed needs no backfill: each run goes on from where the last good one ended, and
-the destination holds where that was, so that any worker can take any run. To read everything again,
-and so to remove what was deleted in Harvest: `airflow dags trigger harvest --conf
-'{"full_refresh": true}'`.
+the destination holds where that was, so that any worker can take any run. To read everything again:
+`airflow dags trigger harvest --conf '{"full_refresh": true}'`.
 """
 
 from datetime import datetime, timedelta
@@ -38,10 +37,10 @@ def harvest() -> None:
         # imported here, as Airflow reads this file again and again without running the task
         import harvest_pipeline
 
-        pipeline = harvest_pipeline.load(
+        loaded = harvest_pipeline.load(
             destination="postgres", dataset="harvest_data", full_refresh=params["full_refresh"]
         )
-        harvest_pipeline.report(pipeline)
+        harvest_pipeline.report(loaded)
 
     load()
 

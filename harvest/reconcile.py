@@ -30,10 +30,12 @@ class Result(NamedTuple):
     Attributes:
         comparisons (List[Comparison]): One for each stream that was loaded.
         requests (int): Requests that it took.
+        deleted (str): What became of rows that are gone: `remove`, `mark` or `ignore`.
     """
 
     comparisons: List[Comparison]
     requests: int
+    deleted: str
 
     @property
     def equal(self) -> bool:
@@ -59,7 +61,7 @@ def verify(pipeline: dlt.Pipeline, streams: Sequence[str] = (), **settings: Any)
         >>> verify(pipeline).equal
         True
     """
-    check = _Check(pipeline, streams, settings)
+    check = _Check(pipeline, streams, settings, deleted="ignore")
     check.lists(["whole", "list"], proof=False)
     check.reports(reading=False)
     return check.result()
@@ -101,10 +103,10 @@ def reconcile(
     """
     if deleted not in ("remove", "mark", "ignore"):
         raise HarvestError(f"deleted is '{deleted}', but has to be one of: remove, mark, ignore.")
-    check = _Check(pipeline, streams, settings, ignoring=deleted == "ignore")
+    check = _Check(pipeline, streams, settings, deleted)
     check.lists(["list"], proof=deleted != "ignore")
     check.limit(max_deleted_share)
-    check.repair(marking=deleted == "mark")
+    check.repair()
     check.reports(reading=True)
     return check.result()
 
@@ -116,7 +118,7 @@ class _Check:
         pipeline (dlt.Pipeline): A pipeline that has loaded.
         streams (Sequence[str]): Streams to compare, or none for all.
         settings (Dict[str, Any]): Arguments of `harvest_source`.
-        ignoring (bool): Rows that are gone in Harvest stay.
+        deleted (str): What becomes of rows that are gone in Harvest.
     """
 
     def __init__(
@@ -124,11 +126,12 @@ class _Check:
         pipeline: dlt.Pipeline,
         streams: Sequence[str],
         settings: Dict[str, Any],
-        ignoring: bool = False,
+        deleted: str,
     ) -> None:
         self._pipeline = pipeline
         self._settings = settings
-        self._ignoring = ignoring
+        self._deleted = deleted
+        self._ignoring = deleted == "ignore"
         accounts: List[Account] = []
 
         def no_resources(account: Account) -> Iterator[DltResource]:
@@ -167,7 +170,8 @@ class _Check:
 
     def result(self) -> Result:
         """What was found, and the requests that it took."""
-        return Result([*self._found.values()], sum(self._account.client.requests.values()))
+        requests = sum(self._account.client.requests.values())
+        return Result([*self._found.values()], requests, self._deleted)
 
     def lists(self, kinds: Sequence[str], proof: bool) -> None:
         """Compares the streams of some kinds, side by side."""
@@ -203,8 +207,9 @@ class _Check:
                     f" --max-deleted-share {-(-100 * gone // each.here) / 100}."
                 )
 
-    def repair(self, marking: bool) -> None:
+    def repair(self) -> None:
         """Writes the rows that are missing or differ, and removes or marks those that are gone."""
+        marking = self._deleted == "mark"
         broken = [each for each in self._found.values() if not each.equal]
         removed = []
         with self._held:
