@@ -177,7 +177,7 @@ def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
         pipeline=pipeline,
         rows={name: count for name, count in sorted(rows.items()) if count and name[0] != "_"},
         skipped={name: each["skipped"] for name, each in metrics.items() if "skipped" in each},
-        requests=sum(each.get("requests", 0) for each in metrics.values()),
+        requests=max((each.get("requests", 0) for each in metrics.values()), default=0),
         seconds=0,
         compared=None,
     )
@@ -211,10 +211,11 @@ def report(loaded: Loaded, as_json: bool = False) -> None:
             print(f"{each.stream:<40}   {each.verdict}")
     gone = sum(len(each.gone) for each in compared.comparisons)
     again = sum(len(each.missing) + len(each.different) for each in compared.comparisons)
+    windows = sum(len(each.windows) for each in compared.comparisons)
     done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}[compared.deleted]
     print(
         f"Compared with Harvest in {compared.requests:,} requests: {gone:,} rows that are gone"
-        f" there {done}, {again:,} written again."
+        f" there {done}, {again:,} written again, {windows:,} windows of reports read again."
     )
 
 

@@ -194,7 +194,8 @@ class Held:
         return [_own(row) for row in self._select(stream, self._from(stream))]
 
     def _from(self, stream: str, condition: str = "") -> str:
-        alive = "t.deleted_at IS NULL" if STREAMS[stream].kind != "whole" else ""
+        marked = "deleted_at" in self._schema.get_table_columns(stream)
+        alive = "t.deleted_at IS NULL" if marked else ""
         where = " AND ".join(part for part in (alive, condition) if part)
         return f"{self.name(stream)} t" + (f" WHERE {where}" if where else "")
 

@@ -170,8 +170,7 @@ class _Check:
 
     def result(self) -> Result:
         """What was found, and the requests that it took."""
-        requests = sum(self._account.client.requests.values())
-        return Result([*self._found.values()], requests, self._deleted)
+        return Result([*self._found.values()], self._account.client.requests, self._deleted)
 
     def lists(self, kinds: Sequence[str], proof: bool) -> None:
         """Compares the streams of some kinds, side by side."""

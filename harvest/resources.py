@@ -37,6 +37,7 @@ class Run:
         self.walked: Set[str] = set()
         self.asking: Set[str] = set()
         self.company = Reader(client, STREAMS["company"])
+        self.requests_before = client.requests
 
 
 class Account:
@@ -116,11 +117,8 @@ class Account:
                     raise HarvestError(f"{stream.name}: {why}; nothing was loaded.") from refused
                 self._skip(resources, why)
         self._same_account()
-        metrics = resources[0].custom_metrics
-        # the company is asked for on behalf of streams that depend on its features
-        for name in (stream.name, "company"):
-            made = self.client.requests.pop(name, 0)
-            metrics["requests"] = metrics.get("requests", 0) + made
+        # of all streams so far: the highest is that of the run
+        resources[0].custom_metrics["requests"] = self.client.requests - run.requests_before
 
     def _skip(self, resources: Sequence[DltResource], why: str) -> None:
         """Leaves streams out, visibly, and their tables as they were."""
