@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-examples notebook lint clean
+.PHONY: demo test test-long test-examples notebook benchmark benchmark-large lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
@@ -28,6 +28,13 @@ test-examples: .venv-airflow/.ready .venv-dagster/.ready
 notebook: .venv/.test
 	$(BIN)/python -m nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False notebooks/explore_harvest.ipynb
+
+# what the README says about speed; the larger one takes a million time entries too
+benchmark: .venv/.test
+	$(BIN)/python -m benchmarks.run
+
+benchmark-large: .venv/.test
+	$(BIN)/python -m benchmarks.run --large
 
 lint: .venv/.test
 	$(BIN)/ruff check .

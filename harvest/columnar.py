@@ -92,6 +92,9 @@ def to_arrow(rows: List[Row], columns: Dict[str, TColumnSchema]) -> Optional[pa.
             # it could be taken for a field of an object
             return None
         for parent in objects & found.keys():
+            if not all(value is None or isinstance(value, dict) for value in found[parent]):
+                # a column beside which values of another type were put, such as hours__v_text
+                continue
             fields = _columns(found.pop(parent))
             found.update({f"{parent}__{name}": values for name, values in fields.items()})
         if not found.keys() <= declared.keys():
