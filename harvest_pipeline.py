@@ -19,6 +19,7 @@ from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedExcept
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.pipeline import get_dlt_pipelines_dir
+from dlt.extract import DltSource
 
 from harvest import HarvestError, harvest_source
 from harvest.reconcile import Result, reconcile, verify
@@ -86,13 +87,7 @@ def load(
         >>> load(destination="postgres").pipeline.dataset().clients.df()
     """
     began = time.monotonic()
-    source = harvest_source(**settings)
-    if unknown := [name for name in resources if name not in source.resources]:
-        raise HarvestError(
-            f"There is no stream {', '.join(unknown)}; there are: {', '.join(source.resources)}."
-        )
-    if resources:
-        source = source.with_resources(*resources)
+    source = source_of(resources, **settings)
     with alone():
         pipeline = pipeline_for(destination)
         # not written out below, where `dlt init` would take it for the destination to set
@@ -100,7 +95,7 @@ def load(
         pipeline.run(source, write_disposition="replace" if full_refresh else None, **target)
         loaded = what_was_loaded(pipeline)
         if deleted:
-            compared = reconcile(pipeline, resources, deleted, max_deleted_share, **settings)
+            compared = reconcile(pipeline, source, deleted, max_deleted_share)
             loaded = loaded._replace(compared=compared)
     return loaded._replace(seconds=time.monotonic() - began)
 
@@ -112,10 +107,21 @@ def check(
     **settings: Any,
 ) -> Result:
     """Compares what was loaded with Harvest, and changes nothing. Arguments: as for `load`."""
+    source = source_of(resources, **settings)
     with alone():
         pipeline = pipeline_for(destination)
         pipeline.sync_destination(destination, dataset_name=dataset)
-        return verify(pipeline, resources, **settings)
+        return verify(pipeline, source)
+
+
+def source_of(resources: Sequence[str], **settings: Any) -> DltSource:
+    """The source with some of its streams, or all. What is to be changed about rows goes here."""
+    source = harvest_source(**settings)
+    if unknown := [name for name in resources if name not in source.resources]:
+        raise HarvestError(
+            f"There is no stream {', '.join(unknown)}; there are: {', '.join(source.resources)}."
+        )
+    return source.with_resources(*resources) if resources else source
 
 
 @contextmanager

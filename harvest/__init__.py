@@ -1,6 +1,6 @@
 """Loads Harvest (https://www.getharvest.com): time, projects, people, expenses, invoices."""
 
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Iterator, Optional, Sequence
 from urllib.parse import urlsplit
 
 import dlt
@@ -10,7 +10,9 @@ from dlt.extract import DltResource
 
 from . import delta
 from .client import HarvestClient, HarvestError, Lane, Token
+from .columnar import ToTable
 from .resources import (
+    DATED,
     Account,
     child_resource,
     list_resource,
@@ -44,7 +46,6 @@ def harvest_source(
     rate_window: float = 15,
     report_rate_limit: int = 100,
     report_rate_window: float = 900,
-    resources: Optional[Callable[[Account], Iterator[DltResource]]] = None,
 ) -> Iterator[DltResource]:
     """A Harvest account (API v2, https://help.getharvest.com/api-v2/): 33 resources, one a table.
 
@@ -81,8 +82,6 @@ def harvest_source(
         rate_window (float): Seconds.
         report_rate_limit (int): Requests of reports allowed in `report_rate_window`.
         report_rate_window (float): Seconds.
-        resources (Optional[Callable[[Account], Iterator[DltResource]]]): Makes other resources of
-            the account: so reconcile.py repairs tables with the same settings and schema.
 
     Yields:
         DltResource: One for each stream of `settings.STREAMS`, by its name.
@@ -133,9 +132,6 @@ def harvest_source(
         on_forbidden=on_forbidden,
         table_format=table_format,
     )
-    if resources:
-        yield from resources(account)
-        return
     parents = {
         stream.parent: STREAMS[stream.parent] for stream in STREAMS.values() if stream.parent
     }
@@ -152,6 +148,7 @@ def harvest_source(
             resource = parent_resource(account, stream, listings[stream.name])
         else:
             resource = list_resource(account, stream)
+        resource.add_step(ToTable(stream, account, arrow=stream.name in DATED))
         yield delta.adapt(stream, resource) if account.delta else resource
 
 

@@ -303,9 +303,6 @@ class HarvestClient:
         self._runtime = runtime
         self.requests = 0
         self._count_lock = threading.Lock()
-        self.left_undone = (
-            "Nothing of this run was loaded; the next one goes on from the last good one."
-        )
         self._local = threading.local()
 
     def lane(self, stream: Stream) -> Lane:
@@ -386,7 +383,7 @@ class HarvestClient:
         except _Passing as fault:
             raise HarvestError(
                 f"{call.name}: {call.url.split('?')[0]} could not be read in {attempts} attempts:"
-                f" {fault}. {self.left_undone}"
+                f" {fault}; run again later, and it goes on from the last good state."
             ) from None
 
     def _attempt(self, call: Call, headers: Dict[str, str]) -> Page:

@@ -1,6 +1,6 @@
-"""Rows as Arrow tables, which dlt passes on as they are: for the list that has millions of rows."""
+"""The last step of each resource: rows as tables can hold them, long lists as Arrow tables."""
 
-from typing import Any, ClassVar, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence
 
 import dlt
 import pyarrow as pa
@@ -11,49 +11,58 @@ from dlt.common.schema.typing import TColumnSchema
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract.items_transform import ItemTransform
 
-from .settings import STREAMS
+from .settings import Stream
 from .values import storable
+
+if TYPE_CHECKING:
+    from .resources import Account
 
 Row = Dict[str, Any]
 
 
-class ToArrow(ItemTransform[Any, Dict[str, Any]]):
-    """Turns pages of rows into Arrow tables with the columns that the schema declares.
+class ToTable(ItemTransform[Any, Dict[str, Any]]):
+    """Turns pages of rows into what the destination can hold; time entries into Arrow tables.
 
     dlt looks at each row and value of a list of dictionaries; on Arrow tables it works by column.
     A page with anything in it that the schema does not foresee (another field, another type, a
     number that does not fit) stays a list of dictionaries, from which dlt makes new columns. Both
     ways lead to the same table.
+
+    Args:
+        stream (Stream): The stream.
+        account (Account): Its account, so that reconcile.py finds it from the source.
+        arrow (bool): Make Arrow tables where the destination takes them.
     """
 
-    # behind the incremental, whose cursor is found in rows
+    # behind the incremental, whose cursor is found in rows, and behind what users add
     placement_affinity: ClassVar[float] = 1.05
 
-    def __init__(self, table: str, delta: bool = False) -> None:
+    def __init__(self, stream: Stream, account: "Account", arrow: bool) -> None:
         super().__init__(lambda item: item)
-        self._table = table
+        self.account = account
+        self._stream = stream
         # writing Delta, dlt looks for columns in the first file of a load: what others have more
         # would be lost, so that pages of both kinds must not meet there
-        self._delta = delta
+        self._arrow = arrow and not account.delta
 
     def __call__(self, item: Any, meta: Any = None) -> Any:
         if not isinstance(item, list) or not item:
             return item
         schema = dlt.current.source_schema()
-        if self._delta or not takes_parquet():
-            return storable(schema, STREAMS[self._table], item)
+        if not self._arrow or not takes_parquet():
+            return storable(schema, self._stream, item)
         try:
             load_id = dlt.current.load_package_state()["load_id"]
         except CurrentLoadPackageStateNotAvailable:
             # the source is looked at without a pipeline
             return item
-        columns = schema.get_table_columns(self._table)
+        columns = schema.get_table_columns(self._stream.name)
         for column in columns.values():
             # Arrow says so of each column: unsaid, a schema that is frozen would refuse it
             column.setdefault("nullable", True)
         table = to_arrow(item, columns)
         if table is None:
-            return storable(schema, STREAMS[self._table], item)
+            return storable(schema, self._stream, item)
         # what dlt would add to rows by itself
         ids = pa.array(generate_dlt_ids(len(item)), pa.string())
         loads = pa.repeat(pa.scalar(load_id), len(item))

@@ -9,7 +9,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+
+from dlt.extract.items_transform import ItemTransform
 
 from .client import AccessRefused, Reader, RecordGone, Unsteady, Waiting
 from .held import AMOUNTS, Figures, Held, Key, Row
@@ -30,6 +32,8 @@ LINKS = [
 ]
 """What goes when something else goes: its stream, its column, and the stream of the other."""
 
+Added = Sequence[ItemTransform[Any, Any]]
+"""The steps that were added to a resource, such as by `add_map`."""
 Window = Tuple[date, date]
 """First and last day."""
 
@@ -92,15 +96,16 @@ class Comparing:
         account (Account): The account.
         held (Held): The destination.
         starts (Dict[str, str]): The `start_date` that the table of a stream was begun with.
-        streams (Sequence[str]): Streams to compare.
+        streams (Mapping[str, Added]): Streams to compare, and what was added to each.
     """
 
     def __init__(
-        self, account: Account, held: Held, starts: Dict[str, str], streams: Sequence[str]
+        self, account: Account, held: Held, starts: Dict[str, str], streams: Mapping[str, Added]
     ) -> None:
         self._account = account
         self._held = held
         self._starts = starts
+        self._added = streams
         self.found = {name: Comparison(name, held.count(name) or 0) for name in streams}
 
     def _reader(self, stream: Stream) -> Reader:
@@ -226,6 +231,9 @@ class Comparing:
     def _compare_rows(self, found: Comparison, rows: Sequence[Row]) -> None:
         """Compares rows of Harvest with the rows here that have the same keys."""
         stream = STREAMS[found.stream]
+        # what users have the load leave out, a comparison must not bring in
+        for step in self._added[stream.name]:
+            rows = step([dict(row) for row in rows]) or []
         theirs = _by_key(stream, rows)
         ours: Dict[Key, List[Row]] = defaultdict(list)
         for key, row in self._held.rows(stream, theirs):

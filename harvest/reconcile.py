@@ -9,10 +9,11 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import dlt
-from dlt.extract import DltResource
+from dlt.extract import DltResource, DltSource
+from dlt.extract.items_transform import FilterItem, MapItem
 
-from . import harvest_source
 from .client import HarvestError
+from .columnar import ToTable
 from .compare import Comparing, Comparison, Window
 from .held import Held, Key, Row, moment
 from .periods import REPORTS, Look, Periods
@@ -20,6 +21,8 @@ from .resources import Account, report_resource
 from .settings import STREAMS
 from .values import storable
 
+ADDED = (MapItem, FilterItem)
+"""The steps that are added by `add_map` and `add_filter`."""
 SLACK = timedelta(seconds=10)
 """A report that was asked for so soon after a change may have been made before it."""
 
@@ -43,13 +46,13 @@ class Result(NamedTuple):
         return all(comparison.equal for comparison in self.comparisons)
 
 
-def verify(pipeline: dlt.Pipeline, streams: Sequence[str] = (), **settings: Any) -> Result:
+def verify(pipeline: dlt.Pipeline, source: DltSource) -> Result:
     """Compares what a pipeline has loaded with Harvest, and changes nothing.
 
     Args:
         pipeline (dlt.Pipeline): A pipeline that has loaded `harvest_source`.
-        streams (Sequence[str]): Streams to compare; none means all that were loaded.
-        **settings (Any): Arguments of `harvest_source`, as for the load.
+        source (DltSource): The `harvest_source` that it loads. Of its selected resources those
+            are compared that were loaded, with what was added to them by `add_map` or `add_filter`.
 
     Returns:
         Result: What was found, stream by stream.
@@ -58,10 +61,10 @@ def verify(pipeline: dlt.Pipeline, streams: Sequence[str] = (), **settings: Any)
         HarvestError: Nothing was loaded yet, or another account, or Harvest cannot be read.
 
     Examples:
-        >>> verify(pipeline).equal
+        >>> verify(pipeline, harvest_source()).equal
         True
     """
-    check = _Check(pipeline, streams, settings, deleted="ignore")
+    check = _Check(pipeline, source, deleted="ignore")
     check.lists(["whole", "list"], proof=False)
     check.reports(reading=False)
     return check.result()
@@ -69,10 +72,9 @@ def verify(pipeline: dlt.Pipeline, streams: Sequence[str] = (), **settings: Any)
 
 def reconcile(
     pipeline: dlt.Pipeline,
-    streams: Sequence[str] = (),
+    source: DltSource,
     deleted: str = "remove",
     max_deleted_share: float = 0.2,
-    **settings: Any,
 ) -> Result:
     """Compares what a pipeline has just loaded with Harvest, and repairs what differs.
 
@@ -82,13 +84,13 @@ def reconcile(
 
     Args:
         pipeline (dlt.Pipeline): A pipeline that has loaded `harvest_source`.
-        streams (Sequence[str]): Streams to repair; none means all that were loaded.
+        source (DltSource): The `harvest_source` that it loads. Of its selected resources those
+            are repaired that were loaded, with what was added to them by `add_map` or `add_filter`.
         deleted (str): What becomes of rows that are gone in Harvest: `remove` takes them out and
             notes them in the table `removed_rows`, `mark` sets their `deleted_at`, `ignore` lets
             them be.
         max_deleted_share (float): Largest part of a table that may go at once, from 0 to 1. A
             single row always may.
-        **settings (Any): Arguments of `harvest_source`, as for the load.
 
     Returns:
         Result: What was found and repaired, stream by stream.
@@ -98,12 +100,13 @@ def reconcile(
             account, or Harvest cannot be read. Nothing is repaired then.
 
     Examples:
-        >>> pipeline.run(harvest_source())
-        >>> reconcile(pipeline, deleted="mark")
+        >>> source = harvest_source()
+        >>> pipeline.run(source)
+        >>> reconcile(pipeline, source, deleted="mark")
     """
     if deleted not in ("remove", "mark", "ignore"):
         raise HarvestError(f"deleted is '{deleted}', but has to be one of: remove, mark, ignore.")
-    check = _Check(pipeline, streams, settings, deleted)
+    check = _Check(pipeline, source, deleted)
     check.lists(["list"], proof=deleted != "ignore")
     check.limit(max_deleted_share)
     check.repair()
@@ -116,34 +119,21 @@ class _Check:
 
     Args:
         pipeline (dlt.Pipeline): A pipeline that has loaded.
-        streams (Sequence[str]): Streams to compare, or none for all.
-        settings (Dict[str, Any]): Arguments of `harvest_source`.
+        source (DltSource): The source that it loads.
         deleted (str): What becomes of rows that are gone in Harvest.
     """
 
-    def __init__(
-        self,
-        pipeline: dlt.Pipeline,
-        streams: Sequence[str],
-        settings: Dict[str, Any],
-        deleted: str,
-    ) -> None:
+    def __init__(self, pipeline: dlt.Pipeline, source: DltSource, deleted: str) -> None:
         self._pipeline = pipeline
-        self._settings = settings
+        self._source = source
         self._deleted = deleted
         self._ignoring = deleted == "ignore"
-        accounts: List[Account] = []
-
-        def no_resources(account: Account) -> Iterator[DltResource]:
-            accounts.append(account)
-            yield from ()
-
-        harvest_source(resources=no_resources, **settings)
-        self._account = accounts[0]
-        self._account.client.left_undone = (
-            "What is stored was not compared with Harvest, and nothing was removed or repaired; the"
-            " next run does that."
+        self._account: Account = next(
+            step.account
+            for step in _steps(source.resources["company"])
+            if isinstance(step, ToTable)
         )
+        self._requests_before = self._account.client.requests
         if "harvest" not in pipeline.schemas:
             raise HarvestError(f"{pipeline.dataset_name} holds nothing of Harvest: load it first.")
         self._state = self._stored_state()
@@ -159,8 +149,12 @@ class _Check:
         }
         self._held = Held(pipeline)
         with self._held:
-            wanted = [name for name in STREAMS if name in streams or not streams]
-            loaded = [name for name in wanted if self._held.count(name) is not None]
+            selected = source.selected_resources
+            loaded = {
+                name: [each for each in _steps(selected[name]) if isinstance(each, ADDED)]
+                for name in STREAMS
+                if name in selected and self._held.count(name) is not None
+            }
             self._comparing = Comparing(self._account, self._held, self._starts, loaded)
         self._found = self._comparing.found
 
@@ -170,18 +164,20 @@ class _Check:
 
     def result(self) -> Result:
         """What was found, and the requests that it took."""
-        return Result([*self._found.values()], self._account.client.requests, self._deleted)
+        requests = self._account.client.requests - self._requests_before
+        return Result([*self._found.values()], requests, self._deleted)
 
     def lists(self, kinds: Sequence[str], proof: bool) -> None:
         """Compares the streams of some kinds, side by side."""
         with self._held:
-            _together(
-                [
-                    self._comparing.compare(each, proof)
-                    for each in self._found.values()
-                    if STREAMS[each.stream].kind in kinds
-                ]
-            )
+            wanted = [each for each in self._found.values() if STREAMS[each.stream].kind in kinds]
+            try:
+                _together([self._comparing.compare(each, proof) for each in wanted])
+            except HarvestError as error:
+                raise HarvestError(
+                    f"{error} What is stored was not compared with Harvest, and nothing was removed"
+                    " or repaired."
+                ) from error
         here, there = self._account.client.account_id, self._state.get("account_id")
         if here and there and here != there:
             raise HarvestError(
@@ -254,15 +250,10 @@ class _Check:
 
     def _run(self, resources: Sequence[DltResource]) -> None:
         """Runs the pipeline with some resources of the source, in place of its own."""
-
-        def instead(account: Account) -> Iterator[DltResource]:
-            yield from resources
-
         # as the files of the load are
         form: Any = "parquet" if self._held.in_files else None
-        self._pipeline.run(
-            harvest_source(resources=instead, **self._settings), loader_file_format=form
-        )
+        repairs = DltSource(self._source.schema, self._source.section, [*resources])
+        self._pipeline.run(repairs, loader_file_format=form)
         self._state = self._stored_state()
 
     # ---------------------------------------------------------------- reports
@@ -363,6 +354,11 @@ def _removed_rows(rows: Sequence[Tuple[str, int]], looks: Optional[Row] = None) 
         yield [{"stream": stream, "id": id, "removed_at": now} for stream, id in rows]
 
     return removed_rows
+
+
+def _steps(resource: DltResource) -> List[Any]:
+    """What the rows of a resource pass through, for which dlt has no public name."""
+    return list(resource._pipe.steps)
 
 
 def _name(window: Window) -> str:

@@ -14,9 +14,8 @@ from dlt.extract import DltResource
 
 from . import delta
 from .client import AccessRefused, HarvestClient, HarvestError, Page, Reader, RecordGone, Waiting
-from .columnar import ToArrow, takes_parquet
+from .columnar import takes_parquet
 from .settings import STREAMS, Stream
-from .values import storable
 
 Row = Dict[str, Any]
 Items = Iterator[Any]
@@ -224,8 +223,6 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
         yield from account.read(stream, work)
         account.run.walked.add(stream.name)
 
-    if stream.name in DATED:
-        rows.add_step(ToArrow(stream.name, account.delta))
     return rows
 
 
@@ -590,16 +587,13 @@ def _tombstone(stream: Stream, key: Row) -> Row:
 
 def _rows(stream: Stream, rows: List[Row]) -> Items:
     """Yields rows as dlt should get them, or creates the table if there are none yet."""
-    schema = dlt.current.source_schema()
-    if stream.name not in DATED:
-        rows = storable(schema, stream, rows)
     if rows:
         yield rows
     state = dlt.current.resource_state(stream.name)
     if not state.get("created"):
         state["created"] = True
         yield dlt.mark.materialize_table_schema()
-        _create_lists(schema, stream)
+        _create_lists(dlt.current.source_schema(), stream)
 
 
 def _create_lists(schema: Schema, stream: Stream) -> None:

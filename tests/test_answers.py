@@ -279,8 +279,7 @@ def test_one_sentence_and_no_traceback(server: Server) -> None:
     lines = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
     assert lines == [
         f"error: clients: {server.base_url}/clients could not be read in 5 attempts: the answer is"
-        " text/html and not whole JSON. Nothing of this run was loaded; the next one goes on from"
-        " the last good one."
+        " text/html and not whole JSON; run again later, and it goes on from the last good state."
     ]
     # the attempts are told of as they are made
     assert done.stderr.count("[WARNING]") == 4

@@ -39,8 +39,7 @@ def test_the_table_of_settings() -> None:
         for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", row)
     }
-    # `resources` is how reconciling uses the settings for something else
-    assert named == set(inspect.signature(harvest_source).parameters) - {"resources"}
+    assert named == set(inspect.signature(harvest_source).parameters)
     for name, parameter in inspect.signature(harvest_source).parameters.items():
         if isinstance(parameter.default, (int, float)):
             assert f"{parameter.default:g}" in section, name

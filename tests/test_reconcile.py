@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, Set
 import dlt
 import pytest
 
-from harvest import HarvestError
+from harvest import HarvestError, harvest_source
 from harvest.reconcile import Result, reconcile, verify
 from harvest.settings import STREAMS
 from sandbox import Account, Server
@@ -21,11 +21,16 @@ REPORTS = [name for name, stream in STREAMS.items() if stream.kind == "report"]
 def heal(copy: Copy, *streams: str, **options: Any) -> Result:
     """One run as the script does it: a load, and then the reconciliation."""
     copy.run(*streams, **options.pop("load", {}))
-    return reconcile(copy.pipeline, streams, **{**copy.settings, **options})
+    return repair(copy, *streams, **options)
+
+
+def repair(copy: Copy, *streams: str, **options: Any) -> Result:
+    how = {name: options.pop(name) for name in ("deleted", "max_deleted_share") if name in options}
+    return reconcile(copy.pipeline, copy.source(*streams, **options), **how)
 
 
 def check(copy: Copy, *streams: str) -> Result:
-    return verify(copy.pipeline, streams, **copy.settings)
+    return verify(copy.pipeline, copy.source(*streams))
 
 
 def differing(result: Result) -> Set[str]:
@@ -171,7 +176,7 @@ def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
     copy.check(names=False)
     # nothing is left to be done
     server.requests.clear()
-    again = reconcile(copy.pipeline, **copy.settings)
+    again = repair(copy)
     assert differing(again) == set()
     assert len(server.requests) == again.requests
 
@@ -203,7 +208,7 @@ def test_a_child_whose_parent_was_made_up(copy: Copy) -> None:
     copy.run()
     lost = copy.table("invoice_messages")[0]["id"]
     sql(copy, f"UPDATE {{}}invoice_messages SET invoice_id = 5 WHERE id = {lost}")
-    reconcile(copy.pipeline, **copy.settings)
+    repair(copy)
     assert ("invoice_messages", lost) in removed(copy)
 
 
@@ -251,7 +256,7 @@ def test_the_state_of_the_load_is_not_touched(copy: Copy) -> None:
         }
 
     before = loads()
-    result = reconcile(copy.pipeline, **copy.settings)
+    result = repair(copy)
     assert differing(result) >= {"time_entries"}
     assert loads() == before
     # the row that was repaired comes once more with the load, and is stored once
@@ -294,6 +299,29 @@ def test_a_destination_that_cannot_be_read_back(server: Server) -> None:
         check(copy)
 
 
+def test_what_is_left_out_stays_out(server: Server) -> None:
+    """Who has the load leave out personal data does not find it brought in by a comparison."""
+    copy = Copy(server)
+
+    def source() -> Any:
+        made = copy.source("contacts", "users", "tasks")
+        made.contacts.add_map(lambda row: {**row, "email": None})
+        made.users.add_filter(lambda row: row["is_active"])
+        return made
+
+    copy.pipeline.run(source())
+    assert verify(copy.pipeline, source()).equal
+    gone = next(row["id"] for row in server.account.rows("contacts"))
+    server.account.delete("contacts", gone)
+    sql(copy, "DELETE FROM {}contacts WHERE id = (SELECT MAX(id) FROM {}contacts)")
+    result = reconcile(copy.pipeline, source(), max_deleted_share=1)
+    assert differing(result) == {"contacts"}
+    rows = copy.table("contacts")
+    assert {row["id"] for row in rows} == {row["id"] for row in server.account.rows("contacts")}
+    assert not any(row["email"] for row in rows)
+    assert all(row["is_active"] for row in copy.table("users"))
+
+
 # ------------------------------------------------------------------ what is not to happen
 
 
@@ -306,7 +334,7 @@ def test_too_much_at_once(server: Server, destination: str) -> None:
     server.account.edit("tasks", server.account.rows("tasks")[0]["id"], touch=False, name="New")
     before = {name: copy.rows(name) for name in STREAMS}
     with pytest.raises(HarvestError) as error:
-        reconcile(copy.pipeline, **copy.settings)
+        repair(copy)
     assert "90 of the 400 rows of time_entries" in str(error.value)
     assert "--max-deleted-share 0.23" in str(error.value)
     assert {name: copy.rows(name) for name in STREAMS} == before
@@ -321,12 +349,12 @@ def test_a_refusal_removes_nothing(copy: Copy) -> None:
     account.delete("invoices", account.rows("invoices")[0]["id"])
     before = {name: copy.rows(name) for name in ("expenses", "invoices", "users")}
     copy.server.forbidden |= {"expenses", "invoices", "users"}
-    result = reconcile(copy.pipeline, **copy.settings)
+    result = repair(copy)
     notes = {each.stream: each.note for each in result.comparisons}
     assert "403" in notes["expenses"]
     assert {name: copy.rows(name) for name in before} == before
     with pytest.raises(HarvestError, match="403"):
-        reconcile(copy.pipeline, **copy.settings, on_forbidden="raise")
+        repair(copy, on_forbidden="raise")
 
 
 def test_a_list_that_is_suddenly_empty_removes_nothing(copy: Copy) -> None:
@@ -335,7 +363,7 @@ def test_a_list_that_is_suddenly_empty_removes_nothing(copy: Copy) -> None:
     nothing = {"per_page": 2000, "total_pages": 1, "total_entries": 0, "links": {}}
     copy.server.respond("/projects", {**nothing, "projects": []})
     with pytest.raises(HarvestError, match="max_deleted_share"):
-        reconcile(copy.pipeline, **copy.settings)
+        repair(copy)
     assert copy.rows("projects") == before
 
 
@@ -352,7 +380,7 @@ def test_a_row_that_one_answer_lacks_is_asked_for_again(copy: Copy) -> None:
         copy.server.respond("/tasks", {**about, "tasks": rows[1:]} if first else None)
 
     copy.server.before("/tasks", answer, times=None)
-    reconcile(copy.pipeline, **copy.settings)
+    repair(copy)
     assert len(asked) == 2
     copy.check("tasks")
 
@@ -366,7 +394,7 @@ def test_a_failed_request_repairs_nothing(copy: Copy, path: str) -> None:
     before = {name: copy.rows(name) for name in STREAMS}
     copy.server.faults.add(path, "status", code=500, times=None)
     with pytest.raises(Exception, match="attempts") as error:
-        reconcile(copy.pipeline, **copy.settings)
+        repair(copy)
     if path.startswith("/reports"):
         # what was repaired before is; the report stays as it was
         assert copy.rows("time_team") == before["time_team"]
@@ -398,7 +426,7 @@ def test_only_the_selected_streams(copy: Copy) -> None:
     client = account.rows("clients")[0]["id"]
     account.edit("clients", client, touch=False, address="Elsewhere")
     copy.server.requests.clear()
-    result = reconcile(copy.pipeline, ["clients"], **copy.settings)
+    result = repair(copy, "clients")
     assert copy.requests() == ["/clients"]
     assert differing(result) == {"clients"}
     assert len(copy.table("time_entries")) == 400
@@ -434,13 +462,13 @@ def test_another_account_is_not_compared(copy: Copy) -> None:
         other.account_id = "2000002"
         settings = {**copy.settings, **Copy(other).settings}
         with pytest.raises(HarvestError, match="2000002"):
-            reconcile(copy.pipeline, **settings)
+            reconcile(copy.pipeline, harvest_source(**settings))
     copy.check()
 
 
 def test_before_the_first_load(copy: Copy) -> None:
     with pytest.raises(HarvestError, match="load it first"):
-        verify(copy.pipeline, **copy.settings)
+        check(copy)
 
 
 # ------------------------------------------------------------------ mark and ignore
@@ -499,7 +527,7 @@ def test_ignoring(copy: Copy) -> None:
 
 def test_an_unknown_way_with_deleted_rows(copy: Copy) -> None:
     with pytest.raises(HarvestError, match="remove, mark, ignore"):
-        reconcile(copy.pipeline, deleted="forget", **copy.settings)
+        repair(copy, deleted="forget")
 
 
 # ------------------------------------------------------------------ long lists
@@ -539,7 +567,7 @@ def test_long_lists(long: Account, destination: str) -> None:
         long.add("time_entries", spent_date="2019-02-03")
         sql(copy, f"DELETE FROM {{}}time_entries WHERE id = {rows[7_000]['id']}")
         # nothing of it was loaded, so that all has to be found
-        result = reconcile(copy.pipeline, streams, **copy.settings)
+        result = repair(copy, *streams)
         entries_found = next(e for e in result.comparisons if e.stream == "time_entries")
         assert entries_found.gone == {(rows[10_000]["id"],)}
         copy.check("time_entries", names=False)
@@ -555,7 +583,7 @@ def test_many_deletions_in_a_long_list(long: Account) -> None:
         for row in long.rows("time_entries")[3000:3400]:
             long.delete("time_entries", row["id"])
         server.requests.clear()
-        result = reconcile(copy.pipeline, ["time_entries"], **copy.settings)
+        result = repair(copy, "time_entries")
         assert len(removed(copy)) == 400
         pages = 6
         assert result.requests == len(server.requests) <= 2 + 3 * spanned(long) + 2 * pages
@@ -580,7 +608,7 @@ def test_a_row_that_moves_while_windows_are_read(long: Account) -> None:
                 long.edit("time_entries", traveller, touch=False, spent_date=day)
 
         server.before("/time_entries", move, times=None)
-        reconcile(copy.pipeline, ["time_entries"], **copy.settings)
+        repair(copy, "time_entries")
         here = {row["id"] for row in copy.table("time_entries")}
         assert traveller in here
         assert rows[5100]["id"] not in here
@@ -610,7 +638,7 @@ def test_two_hundred_thousand_entries() -> None:
         rows = account.rows("time_entries")
         account.delete("time_entries", rows[77_777]["id"])
         server.requests.clear()
-        result = reconcile(copy.pipeline, **copy.settings)
+        result = repair(copy)
         assert result.requests == len(server.requests) <= 80
         assert removed(copy) == {("time_entries", rows[77_777]["id"])}
         copy.check("time_entries", *REPORTS, names=False)

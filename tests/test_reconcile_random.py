@@ -55,9 +55,9 @@ def test_one_run_after_any_changes(sequence: List[Step]) -> None:
         for step in sequence:
             change(account, step)
             copy.run(substream_refresh_hours=0)
-            reconcile(copy.pipeline, max_deleted_share=1, **copy.settings)
+            reconcile(copy.pipeline, copy.source(), max_deleted_share=1)
             copy.check(names=False)
-            assert verify(copy.pipeline, **copy.settings).equal
+            assert verify(copy.pipeline, copy.source()).equal
 
 
 @random
@@ -89,12 +89,12 @@ def test_nothing_that_lives_is_removed(seed: int, often: int, kinds: Set[str]) -
 
         server.before(".*", disturb, times=None)
         # a list that never stands still is left for the next run
-        reconcile(copy.pipeline, max_deleted_share=1, **copy.settings)
+        reconcile(copy.pipeline, copy.source(), max_deleted_share=1)
         server._before.clear()
         for name in lists:
             alive = {(row["id"],) for row in account.rows(name)}
             assert (before[name] & alive) <= set(copy.rows(name)), name
         # and when the account is left alone, the next run makes it whole
         copy.run(substream_refresh_hours=0)
-        reconcile(copy.pipeline, max_deleted_share=1, **copy.settings)
+        reconcile(copy.pipeline, copy.source(), max_deleted_share=1)
         copy.check(names=False)
