@@ -179,7 +179,8 @@ def _drawn(rng: Random, table: dict[str, Any]) -> str:
 
 def _parent(account: Account, stream: str, id: int) -> int | None:
     column = LISTINGS[stream].parent[0]
-    return account.columns_of(stream, id)[column] if column else None
+    parent: int | None = account.columns_of(stream, id)[column] if column else None
+    return parent
 
 
 def _add(account: Account, rng: Random) -> Change | None:
