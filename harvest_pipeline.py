@@ -199,8 +199,8 @@ def report(loaded: Loaded, as_json: bool = False) -> None:
     """Prints what was loaded, table by table, what was repaired, and where it is."""
     if as_json:
         found = {**loaded._asdict(), "pipeline": loaded.pipeline.pipeline_name}
-        compared = loaded.compared and as_data(loaded.compared)
-        print_json({**found, "place": place(loaded.pipeline), "compared": compared})
+        result = loaded.compared and as_data(loaded.compared)
+        print_json({**found, "place": place(loaded.pipeline), "compared": result})
         return
     for name, count in loaded.rows.items():
         print(f"{name:<40}{count:>10,}")

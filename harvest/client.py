@@ -5,7 +5,7 @@ import time
 from array import array
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import datetime, timezone  # noqa: I251
 from email.utils import parsedate_to_datetime
 from typing import (
     Any,
@@ -25,7 +25,7 @@ from typing import (
 )
 from urllib.parse import urljoin, urlsplit
 
-import requests
+import requests  # noqa: I251
 from dlt.common import logger
 from dlt.common.configuration.specs import RuntimeConfiguration
 from dlt.common.runtime import signals
@@ -96,9 +96,10 @@ class Page(NamedTuple):
     first: bool = False
 
     @property
-    def next(self) -> Optional[str]:
+    def next_url(self) -> Optional[str]:
         """Address of the next page."""
-        return (self.body.get("links") or {}).get("next")
+        url: Optional[str] = (self.body.get("links") or {}).get("next")
+        return url
 
 
 class Token:
@@ -573,12 +574,12 @@ class Reader:
         seen: Set[str] = set()
         while True:
             yield page._replace(first=not seen)
-            if not page.next:
+            if not page.next_url:
                 return
-            if page.next in seen or self._too_many(len(seen), page.body.get("total_pages")):
-                raise self._endless(page.next)
-            seen.add(page.next)
-            page = yield from self.wait(self.submit(page.next))
+            if page.next_url in seen or self._too_many(len(seen), page.body.get("total_pages")):
+                raise self._endless(page.next_url)
+            seen.add(page.next_url)
+            page = yield from self.wait(self.submit(page.next_url))
 
     def _too_many(self, pages: int, promised: Any) -> bool:
         return pages > 10 + 2 * int(promised or 0)
@@ -610,8 +611,8 @@ class Reader:
         for new; the next one, whose clock may stand still, does not.
         """
         page: Page = yield from self.wait(self.submit(self.stream.path, params))
-        if page.next:
-            check_same_host(page.next, self._client.base_url)
+        if page.next_url:
+            check_same_host(page.next_url, self._client.base_url)
         began = page.now
         promised = last = int(page.body.get("total_pages") or 1)
         total = int(page.body["total_entries"]) if last > 1 else 0
@@ -681,7 +682,7 @@ class Ids:
     def add(self, ids: Iterable[Any]) -> Set[Any]:
         """Adds the ids of a page. Returns those that were not there before."""
         new = set(ids) - self._odd
-        odd = {id for id in new if not isinstance(id, int) or id.bit_length() > 63}
+        odd = {each for each in new if not isinstance(each, int) or each.bit_length() > 63}
         self._odd |= odd
         new -= odd
         if new:

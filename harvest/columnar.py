@@ -152,4 +152,5 @@ def _array(values: Sequence[Any], column: TColumnSchema) -> pa.Array:
     return pa.array(values, _TYPES[kind])
 
 
-_TYPES = {"bool": pa.bool_(), "text": pa.string(), "double": pa.float64()}
+# by name: `dlt init` imports the source where pyarrow may not be installed yet
+_TYPES = {"bool": "bool", "text": "string", "double": "double"}

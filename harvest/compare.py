@@ -7,10 +7,10 @@ fit on one page (https://help.getharvest.com/api-v2/introduction/overview/pagina
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import date, timedelta  # noqa: I251
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
+from dlt.common import Decimal
 from dlt.extract.items_transform import ItemTransform
 
 from .client import AccessRefused, Reader, RecordGone, Unsteady, Waiting
@@ -184,14 +184,14 @@ class Comparing:
         found.harvest = len(seen)
         links = [link for link in LINKS if link[2] == stream.name and link[0] in self.found]
         here = self._held.keys(stream)
-        named = {(id,) for child, column, _ in links for id in self._held.ids(child, column)}
+        named = {(key,) for child, column, _ in links for key in self._held.ids(child, column)}
         gone = (here | named) - seen
         if gone and proof:
             # of all times: what hangs on something may be younger than that is
             gone -= yield from self._keys(stream)
         found.gone = gone & here
         for child, column, _ in links if gone else ():
-            lost = f"t.{column} IN ({', '.join(str(id) for (id,) in gone)})"
+            lost = f"t.{column} IN ({', '.join(str(key) for (key,) in gone)})"
             self.found[child].gone |= self._held.keys(STREAMS[child], lost)
 
     def _read(
@@ -351,7 +351,7 @@ class Comparing:
         gone: Set[Key] = set()
         with self._reader(replace(stream, kind="child", key=())) as reader:
             keys = sorted(doubtful)
-            calls = reader.side_by_side(reader.submit(f"{stream.path}/{id}") for (id,) in keys)
+            calls = reader.side_by_side(reader.submit(f"{stream.path}/{key}") for (key,) in keys)
             for key in keys:
                 while (call := next(calls)) is None:
                     yield None

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from contextlib import suppress
-from datetime import date, datetime, timezone
-from decimal import Decimal
+from datetime import date, datetime, timezone  # noqa: I251
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import dlt
+from dlt.common import Decimal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.schema.typing import TColumnSchema
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient

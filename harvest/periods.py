@@ -7,9 +7,10 @@ when the print changes, the window is read again.
 
 import hashlib
 from collections import defaultdict
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date, datetime  # noqa: I251
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from dlt.common import Decimal
 
 from .held import AMOUNTS, Held
 
@@ -60,12 +61,12 @@ class Look(NamedTuple):
     """What was seen of one window of a report.
 
     Attributes:
-        print (str): Hash of what it is made from, and of its rows.
+        digest (str): Hash of what it is made from, and of its rows.
         agrees (bool): Its hours, or costs, are the sums of those of the entries.
         newest (Optional[datetime]): The last change to what it is made from.
     """
 
-    print: str
+    digest: str
     agrees: bool
     newest: Optional[datetime]
 
@@ -116,7 +117,7 @@ class Periods:
                         ours[project[1] if key == "client_id" else group.subject] += group.amount
             if report == "uninvoiced":
                 # it leaves out projects that are not billable
-                agrees = _filled({id: ours[id] for id in theirs}) == _filled(theirs)
+                agrees = _filled({key: ours[key] for key in theirs}) == _filled(theirs)
             else:
                 agrees = _filled(ours) == _filled(theirs)
             print_ = hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -145,7 +146,7 @@ class Periods:
             ]
         return self._groups[source, subject]
 
-    def _named(self, kind: str, id: Any) -> Tuple[Any, ...]:
+    def _named(self, kind: str, key: Any) -> Tuple[Any, ...]:
         """When a record was last changed, and what reports depend on of it."""
         if kind not in self._names:
             table, *columns = NAMES[kind]
@@ -154,7 +155,7 @@ class Periods:
                 names = ", ".join(columns)
                 sql = f"SELECT t.id, t.updated_at, {names} FROM {self._held.name(table)} t"
                 self._names[kind] = {row[0]: row[1:] for row in self._held.query(sql)}
-        return self._names[kind].get(id, (None, None))
+        return self._names[kind].get(key, (None, None))
 
     def _invoiced(self) -> Dict[Any, Decimal]:
         """What was invoiced of each project, which leaves less of a fixed fee to be invoiced."""
@@ -172,4 +173,4 @@ class Periods:
 
 
 def _filled(sums: Dict[Any, Decimal]) -> Dict[Any, Decimal]:
-    return {id: round(amount, 2) for id, amount in sums.items() if amount}
+    return {key: round(amount, 2) for key, amount in sums.items() if amount}

@@ -5,7 +5,7 @@ only ever added to drifts away from the truth.
 """
 
 import time
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone  # noqa: I251
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import dlt
@@ -245,7 +245,7 @@ class _Check:
             return found.gone
         # what was read of a parent last is all that counts: its rows go together
         parents = {row[stream.parent_key] for _, row in self._held.rows(stream, found.gone)}
-        families = [self._held.keys(stream, f"t.{stream.parent_key} = {id}") for id in parents]
+        families = [self._held.keys(stream, f"t.{stream.parent_key} = {key}") for key in parents]
         return set().union(*(family for family in families if family <= found.gone))
 
     def _run(self, resources: Sequence[DltResource]) -> None:
@@ -306,7 +306,7 @@ class _Check:
         read_at = self._read_at(report, window)
         before = self._state.get("looks", {}).get(report, {}).get(_name(window))
         if before and before[0] == read_at:
-            return bool(before[1] != look.print)
+            return bool(before[1] != look.digest)
         sources = REPORTS[report][0]
         # a report counts what was changed before start_date, too
         comparable = not self._ignoring and not any(name in self._starts for name in sources)
@@ -332,7 +332,7 @@ class _Check:
             **before,
             **{
                 report: {
-                    _name(window): [self._read_at(report, window), look.print]
+                    _name(window): [self._read_at(report, window), look.digest]
                     for window, look in seen.items()
                     if window[1] < settled
                 }
@@ -351,7 +351,7 @@ def _removed_rows(rows: Sequence[Tuple[str, int]], looks: Optional[Row] = None) 
     def removed_rows() -> Iterator[Any]:
         if looks is not None:
             dlt.current.source_state()["looks"] = looks
-        yield [{"stream": stream, "id": id, "removed_at": now} for stream, id in rows]
+        yield [{"stream": stream, "id": key, "removed_at": now} for stream, key in rows]
 
     return removed_rows
 

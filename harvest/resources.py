@@ -1,7 +1,7 @@
 """What becomes of pages: lists, per-parent streams (transformers), wholes and reports."""
 
 from concurrent.futures import Future
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone  # noqa: I251
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import dlt
@@ -484,7 +484,7 @@ def report_resource(
                 # for reconciling: what the report was made from may have changed since
                 read_at[f"{start}/{end}"] = page.now
                 found = page.rows
-                if page.next:
+                if page.next_url:
                     found = yield from reader.rows(**{"from": start, "to": end})
                 key = {"period_start": str(start), "period_end": str(end)}
                 if found:
@@ -557,7 +557,7 @@ def _spent_dates(account: Account, stream: Stream) -> Waiting[SpentDates]:
         nonlocal dates
         page = yield from reader.wait(reader.submit(stream.path, {}))
         dates = _widen(None, page.rows)
-        if page.next:
+        if page.next_url:
             page = yield from reader.wait(reader.submit(page.body["links"]["last"]))
             dates = _widen(dates, page.rows)
 

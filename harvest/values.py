@@ -2,10 +2,9 @@
 
 import json
 import re
-from decimal import Decimal
 from typing import Any, Dict, List
 
-from dlt.common import logger
+from dlt.common import Decimal, logger
 from dlt.common.schema import Schema
 
 from .settings import Stream
