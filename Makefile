@@ -12,7 +12,7 @@ test: .venv/.test lint
 
 # the randomized tests at length: thousands of sequences, for hours
 test-long: .venv/.test
-	LONG=1 $(BIN)/python -m pytest -n auto tests/test_random.py tests/test_death.py
+	LONG=1 $(BIN)/python -m pytest -n auto tests/test_random.py tests/test_reconcile_random.py tests/test_death.py
 
 # the examples run in the real Airflow and Dagster, which are large: in environments of their own
 test-examples: .venv-airflow/.ready .venv-dagster/.ready

@@ -84,7 +84,7 @@ def load(
     Examples:
         >>> load()
         >>> load(["clients", "projects", "time_entries"], start_date="2024-01-01")
-        >>> load(destination="postgres").pipeline.dataset().clients.df()
+        >>> load(destination="postgres").pipeline.dataset().clients.arrow()
     """
     began = time.monotonic()
     source = source_of(resources, **settings)
@@ -156,9 +156,17 @@ def pipeline_for(destination: Optional[str]) -> dlt.Pipeline:
             " https://dlthub.com/docs/dlt-ecosystem/destinations."
         )
     shutil.rmtree(Path(get_dlt_pipelines_dir()) / "harvest", ignore_errors=True)
-    # a table that is replaced is so at once or not at all, wherever a run dies
-    os.environ.setdefault("DESTINATION__REPLACE_STRATEGY", "insert-from-staging")
-    return dlt.pipeline(pipeline_name="harvest", destination="duckdb", dataset_name="harvest_data")
+    pipeline = dlt.pipeline(
+        pipeline_name="harvest", destination="duckdb", dataset_name="harvest_data"
+    )
+    target = Destination.from_reference(destination) if destination else pipeline.destination
+    able = target.capabilities()
+    # a table that is replaced is so at once or not at all, wherever a run dies; where it depends on
+    # the table whether that can be done, as with files, dlt knows best
+    if able.supported_replace_strategies and not able.replace_strategies_selector:
+        name = f"DESTINATION__{target.destination_name.upper()}__REPLACE_STRATEGY"
+        os.environ.setdefault(name, "insert-from-staging")
+    return pipeline
 
 
 def is_known(destination: str) -> bool:

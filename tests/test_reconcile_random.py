@@ -11,11 +11,11 @@ from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
 
-LONG = "LONG" in os.environ
-"""LONG=300: so many sequences, drawn anew."""
+LONG = int(os.environ.get("LONG") or 0)
+"""As in test_random.py."""
 random = settings(
     derandomize=not LONG,
-    max_examples=int(os.environ.get("LONG", 6)),
+    max_examples={0: 6, 1: 500}.get(LONG, LONG),
     deadline=None,
     phases=[Phase.generate] if not LONG else [Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),

@@ -1,0 +1,89 @@
+"""Every command and example of the README, as it stands there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import duckdb
+import pytest
+
+from sandbox import Server
+from tests.test_script import environment
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+SECTIONS: Dict[str, List[Tuple[str, str]]] = {
+    title: re.findall(r"^```(sh|python|sql)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for title, text in zip(
+        ["Harvest for dlt", *re.findall(r"^##+ (.*)$", README, re.MULTILINE)],
+        re.split(r"^##+ .*$", README, flags=re.MULTILINE),
+        strict=True,
+    )
+}
+COMMANDS = list(dict.fromkeys(re.findall(r"`(python harvest_pipeline\.py[^`\n]*)`", README)))
+
+ELSEWHERE = ("make test", "jupyter lab", "jupyterlab", "delta_scan")
+"""What is not run here: this itself, a server that does not end, and what fetches an extension."""
+
+FIRST = SECTIONS["Your own account"][0][1].split("pipeline.run")[0]
+"""What later examples take for granted."""
+
+
+@pytest.fixture
+def env(server: Server, tmp_path: Path) -> Dict[str, str]:
+    """As after the steps of the README: packages are installed, and credentials are set."""
+    return {
+        **environment(server),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        # what is to be installed is here already, and is not fetched again
+        "PIP_NO_INDEX": "1",
+    }
+
+
+def copied() -> None:
+    shutil.copytree(ROOT / "harvest", "harvest", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "harvest_pipeline.py", ".")
+    for file in ROOT.glob("requirements*.txt"):
+        shutil.copy(file, ".")
+
+
+def do(command: List[str], env: Dict[str, str], folder: Path) -> str:
+    done = subprocess.run(
+        command, env=env, cwd=folder, input="y\n" * 5, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("title", [title for title in SECTIONS if SECTIONS[title]])
+def test_the_blocks_of_a_section(title: str, env: Dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "this-repository").symlink_to(ROOT)
+    os.chdir(folder)
+    if title != "In your own dlt project":
+        copied()
+    for kind, text in SECTIONS[title]:
+        lines = [line for line in text.splitlines() if not any(word in line for word in ELSEWHERE)]
+        block = "\n".join(lines)
+        if kind == "sh":
+            do(["bash", "-ec", block], env, ROOT if "make" in block else folder)
+        elif kind == "python":
+            do([sys.executable, "-c", block if block.startswith(FIRST) else FIRST + block],
+               {**env, "PYTHONPATH": str(folder)}, folder)  # fmt: skip
+        elif statement := "\n".join(line for line in lines if line[:2] != "--"):
+            assert duckdb.sql(statement).fetchall()
+
+
+def test_the_commands_in_the_text(env: Dict[str, str], postgres: str, tmp_path: Path) -> None:
+    assert len(COMMANDS) >= 12
+    copied()
+    env["DESTINATION__POSTGRES__CREDENTIALS"] = postgres
+    for command in COMMANDS:
+        assert do(["bash", "-c", command], env, tmp_path), f"{command} prints nothing"
