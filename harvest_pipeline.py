@@ -20,14 +20,18 @@ from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.extract import DltSource
+from dlt.extract.incremental.exceptions import ExternalSchedulerNotAvailable
 
 from harvest import HarvestError, harvest_source
 from harvest.reconcile import Result, reconcile, verify
+from harvest.settings import STREAMS
 
 EPILOG = """examples:
   python harvest_pipeline.py                                   everything; later runs: what changed
   python harvest_pipeline.py --resources clients,time_entries  some streams only
   python harvest_pipeline.py --start-date 2024-01-01           the first run begins there
+  python harvest_pipeline.py --start-date 2024-01-01 --end-date 2024-03-31
+                                        time entries and expenses of these days, once more
   python harvest_pipeline.py --destination postgres            to another database of dlt's
   python harvest_pipeline.py --full-refresh                    everything again, replaced
   python harvest_pipeline.py verify                            is everything here, and right?
@@ -94,7 +98,7 @@ def load(
         target: Dict[str, Any] = {"destination": destination, "dataset_name": dataset}
         pipeline.run(source, write_disposition="replace" if full_refresh else None, **target)
         loaded = what_was_loaded(pipeline)
-        if deleted:
+        if deleted and not is_backfill(source):
             compared = reconcile(pipeline, source, deleted, max_deleted_share)
             loaded = loaded._replace(compared=compared)
     return loaded._replace(seconds=time.monotonic() - began)
@@ -108,6 +112,8 @@ def check(
 ) -> Result:
     """Compares what was loaded with Harvest, and changes nothing. Arguments: as for `load`."""
     source = source_of(resources, **settings)
+    if is_backfill(source):
+        raise HarvestError("end_date is for loading, but verify compares all days: leave it out.")
     with alone():
         pipeline = pipeline_for(destination)
         pipeline.sync_destination(destination, dataset_name=dataset)
@@ -118,10 +124,20 @@ def source_of(resources: Sequence[str], **settings: Any) -> DltSource:
     """The source with some of its streams, or all. What is to be changed about rows goes here."""
     source = harvest_source(**settings)
     if unknown := [name for name in resources if name not in source.resources]:
+        if is_backfill(source) and set(unknown) <= set(STREAMS):
+            raise HarvestError(
+                f"With end_date only {' and '.join(source.resources)} are read, not"
+                f" {', '.join(unknown)}: leave out either."
+            )
         raise HarvestError(
             f"There is no stream {', '.join(unknown)}; there are: {', '.join(source.resources)}."
         )
     return source.with_resources(*resources) if resources else source
+
+
+def is_backfill(source: DltSource) -> bool:
+    """Whether an end_date was set, in whichever way, so that only a range of days is read."""
+    return set(source.resources) < set(STREAMS)
 
 
 @contextmanager
@@ -285,6 +301,11 @@ def explain(error: BaseException) -> str:
         if isinstance(error, ConfigValueCannotBeCoercedException):
             kind = getattr(error.hint, "__name__", error.hint)
             return f"{error.field_name} is {error.field_value!r}, but has to be {kind}."
+        if isinstance(error, ExternalSchedulerNotAvailable):
+            return (
+                "end_date is 'interval', but nothing tells which: set DLT_INTERVAL_START and"
+                " DLT_INTERVAL_END, or run it as a task of Airflow."
+            )
         cause = error.__cause__
     return f"{' '.join(str(error).split()) or type(error).__name__} (-v shows where)"
 
@@ -300,6 +321,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     )
     parser.add_argument("--resources", metavar="A,B", default="", help="streams (default: all 33)")
     parser.add_argument("--start-date", metavar="DATE", help="how far back the first run goes")
+    parser.add_argument(
+        "--end-date",
+        metavar="DATE",
+        help="time entries and expenses of these days only, whatever was read before; 'interval':"
+        " those of Airflow's data interval",
+    )
     parser.add_argument("--destination", metavar="NAME", help="default: duckdb")
     parser.add_argument("--dataset", metavar="NAME", help="default: harvest_data")
     parser.add_argument("--full-refresh", action="store_true", help="read everything again")
@@ -320,7 +347,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="show errors in full")
     options = parser.parse_args(arguments)
-    settings = {"start_date": options.start_date} if options.start_date else {}
+    dates = {"start_date": options.start_date, "end_date": options.end_date}
+    settings = {name: value for name, value in dates.items() if value}
     resources = [name.strip() for name in options.resources.split(",") if name.strip()]
     target = (resources, options.destination, options.dataset)
     try:

@@ -13,11 +13,13 @@ from .client import HarvestClient, HarvestError, Lane, Token
 from .columnar import ToTable
 from .resources import (
     DATED,
+    INTERVAL,
     Account,
     child_resource,
     list_resource,
     parent_listing,
     parent_resource,
+    range_resource,
     report_resource,
     whole_resource,
 )
@@ -34,6 +36,7 @@ def harvest_source(
     refresh_token: Optional[TSecretStrValue] = None,
     account_id: Optional[str] = None,
     start_date: Optional[str] = None,
+    end_date: Optional[str] = None,
     report_period: str = "year",
     report_lookback_days: int = 90,
     substream_refresh_hours: float = 24,
@@ -64,6 +67,10 @@ def harvest_source(
             the token has, and the only one is taken.
         start_date (Optional[str]): Date or date-time in UTC: rows updated since then are read by
             the first run, and reports begin with its window. Default: everything.
+        end_date (Optional[str]): Makes it a backfill: only the time entries and expenses with a
+            `spent_date` from `start_date` to this day, both included, whatever other runs have
+            read or will. `interval` takes the days of an orchestrator's interval: Airflow's data
+            interval, or DLT_INTERVAL_START and DLT_INTERVAL_END in the environment.
         report_period (str): Length of the windows in which reports are read: `year`, `quarter`
             or `month` of the calendar.
         report_lookback_days (int): A window is read again by each run until so many days after
@@ -93,6 +100,7 @@ def harvest_source(
         >>> pipeline = dlt.pipeline("harvest", destination="duckdb", dataset_name="harvest_data")
         >>> pipeline.run(harvest_source())
         >>> pipeline.run(harvest_source().with_resources("clients", "projects", "time_entries"))
+        >>> pipeline.run(harvest_source(start_date="2024-01-01", end_date="2024-03-31"))
     """
     _check("report_period", report_period, ("year", "quarter", "month"))
     _check("on_forbidden", on_forbidden, ("skip", "raise"))
@@ -125,12 +133,13 @@ def harvest_source(
             ),
             runtime=dlt.current.run_context().runtime_config,
         ),
-        start_date=_moment(_filled(start_date)),
+        start_date=_moment("start_date", _filled(start_date)),
         report_period=report_period,
         report_lookback_days=report_lookback_days,
         substream_refresh_hours=substream_refresh_hours,
         on_forbidden=on_forbidden,
         table_format=table_format,
+        end_date=_last_day(_filled(start_date), _filled(end_date)),
     )
     parents = {
         stream.parent: STREAMS[stream.parent] for stream in STREAMS.values() if stream.parent
@@ -138,7 +147,11 @@ def harvest_source(
     listings = {name: parent_listing(account, parent) for name, parent in parents.items()}
 
     for stream in STREAMS.values():
-        if stream.kind == "whole":
+        if account.end_date:
+            if stream.name not in DATED:
+                continue
+            resource = range_resource(account, stream)
+        elif stream.kind == "whole":
             resource = whole_resource(account, stream)
         elif stream.kind == "report":
             resource = report_resource(account, stream)
@@ -174,13 +187,26 @@ def _url(name: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def _moment(start_date: Optional[str]) -> Optional[str]:
-    if start_date is None:
+def _moment(name: str, value: Optional[str]) -> Optional[str]:
+    if value is None:
         return None
     try:
-        moment = ensure_pendulum_datetime(start_date)
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        # strftime leaves the zeros out of the year 0203
+        return f"{ensure_pendulum_datetime(value).isoformat()[:19]}Z"
     except (ValueError, TypeError):
         raise HarvestError(
-            f"start_date is '{start_date}', but has to be a date such as 2024-01-31."
+            f"{name} is '{value}', but has to be a date such as 2024-01-31."
         ) from None
+
+
+def _last_day(start_date: Optional[str], end_date: Optional[str]) -> Optional[str]:
+    if end_date in (None, INTERVAL):
+        return end_date
+    start, end = _moment("start_date", start_date), _moment("end_date", end_date)
+    if not start or not end:
+        raise HarvestError(
+            f"end_date is {end_date}, but start_date is missing: a backfill takes both."
+        )
+    if end[:10] < start[:10]:
+        raise HarvestError(f"end_date is {end_date}, but start_date, {start_date}, is later.")
+    return end[:10]

@@ -25,6 +25,8 @@ SpentDates = Optional[Tuple[str, str]]
 
 DATED = ("time_entries", "expenses")
 """The streams that reports are made of."""
+INTERVAL = "interval"
+"""`end_date` of a backfill whose days are those of an orchestrator's interval."""
 
 
 class Run:
@@ -50,6 +52,7 @@ class Account:
         substream_refresh_hours (float): Hours until the children of all parents are read again.
         on_forbidden (str): `skip` or `raise`.
         table_format (Optional[str]): `delta`, or None for the destination's own tables.
+        end_date (Optional[str]): Last day of a backfill, or `interval`.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Account:
         substream_refresh_hours: float,
         on_forbidden: str,
         table_format: Optional[str] = None,
+        end_date: Optional[str] = None,
     ) -> None:
         self.client = client
         self.start_date = start_date
@@ -69,6 +73,7 @@ class Account:
         self.substream_refresh_hours = substream_refresh_hours
         self.on_forbidden = on_forbidden
         self.delta = table_format == "delta"
+        self.end_date = end_date
         self._run: Optional[Run] = None
 
     @property
@@ -175,6 +180,8 @@ class Cursor:
             "updated_at",
             initial_value=start_date,
             last_value_func=self.capped,
+            # the interval of an orchestrator bounds a backfill, never this
+            allow_external_schedulers=False,
             # a row that carries the cursor's very second is known by all of its content: by its
             # key alone, a second change within that second would be taken for a repetition
             primary_key=lambda row: list(row),
@@ -224,6 +231,55 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
         account.run.walked.add(stream.name)
 
     return rows
+
+
+def range_resource(account: Account, stream: Stream) -> DltResource:
+    """The rows of a list from `start_date` to `end_date` by `spent_date`, merged by key.
+
+    It knows nothing of other runs, and leaves nothing behind for them but rows.
+    """
+    scheduled = account.end_date == INTERVAL
+    incremental = dlt.sources.incremental[date](
+        "spent_date",
+        initial_value=_as_day((account.start_date or "0001-01-01")[:10]),
+        end_value=date.max if scheduled else _as_day(account.end_date),
+        last_value_func=_latest,
+        range_end="closed",
+        allow_external_schedulers=scheduled,
+        on_cursor_value_missing="include",
+    )
+
+    @dlt.resource(name=stream.name, primary_key=stream.key, write_disposition="merge")
+    def rows(spent_date: dlt.sources.incremental[date] = incremental) -> Items:
+        if dlt.current.source().resources[stream.name].write_disposition == "replace":
+            raise HarvestError(
+                "With end_date, rows are added to what is there and do not replace it: leave out"
+                " either end_date or the full refresh."
+            )
+        first, last = _as_day(spent_date.initial_value), _as_day(spent_date.end_value)
+        if scheduled and (interval := dlt.current.interval()):
+            # its end is the beginning of the next one
+            end = max(interval[0], interval[1] - timedelta(microseconds=1))
+            last = min(last, end.date())
+        if first > last:
+            return
+
+        def work(reader: Reader) -> Items:
+            # rows can come into the range by being edited, too: it is `updated_at` that tells
+            for page in reader.pages("updated_at", **{"from": first, "to": last}):
+                yield from _rows(stream, page.rows) if page else [None]
+
+        yield from account.read(stream, work)
+
+    return rows
+
+
+def _latest(days: Sequence[Any]) -> date:
+    return max(map(_as_day, days))
+
+
+def _as_day(value: Any) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 def whole_resource(account: Account, stream: Stream) -> DltResource:
