@@ -23,7 +23,9 @@ from dlt.extract import DltSource
 from dlt.extract.incremental.exceptions import ExternalSchedulerNotAvailable
 
 from harvest import HarvestError, harvest_source
+from harvest.plan import Forecast, forecast
 from harvest.reconcile import Result, reconcile, verify
+from harvest.resources import NO_INTERVAL
 from harvest.settings import STREAMS
 
 EPILOG = """examples:
@@ -34,6 +36,7 @@ EPILOG = """examples:
                                         time entries and expenses of these days, once more
   python harvest_pipeline.py --destination postgres            to another database of dlt's
   python harvest_pipeline.py --full-refresh                    everything again, replaced
+  python harvest_pipeline.py --dry-run                         what would that read?
   python harvest_pipeline.py verify                            is everything here, and right?
 
 Credentials: access_token (https://id.getharvest.com/developers) under [sources.harvest] in
@@ -118,6 +121,26 @@ def check(
         pipeline = pipeline_for(destination)
         pipeline.sync_destination(destination, dataset_name=dataset)
         return verify(pipeline, source)
+
+
+def foresee(
+    resources: Sequence[str] = (),
+    destination: Optional[str] = None,
+    dataset: Optional[str] = None,
+    full_refresh: bool = False,
+    **settings: Any,
+) -> Forecast:
+    """Says what `load` would read with these arguments, and changes nothing."""
+    source = source_of(resources, **settings)
+    with alone():
+        pipeline = pipeline_for(destination)
+        database = getattr(pipeline.destination_client().config.credentials, "database", None)
+        new = destination in (None, "duckdb") and database and not Path(database).exists()
+        pipeline.sync_destination(destination, dataset_name=dataset)
+        if new:
+            # DuckDB makes an empty one by looking into it
+            Path(database).unlink(missing_ok=True)
+        return forecast(pipeline, source, full_refresh)
 
 
 def source_of(resources: Sequence[str], **settings: Any) -> DltSource:
@@ -249,6 +272,19 @@ def report(loaded: Loaded, as_json: bool = False) -> None:
     )
 
 
+def report_forecast(found: Forecast) -> None:
+    """Prints what a run would read, stream by stream."""
+    print(f"{'stream':<26}{'rows':>12}{'requests':>10}   would be read")
+    for each in found.planned:
+        rows = "" if each.rows is None else f"{each.rows:,}"
+        print(f"{each.stream:<26}{rows:>12}{each.requests:>10,}   {each.reads}")
+    limits = f"take at least {found.seconds:,.0f} s at Harvest's speed limits"
+    print(
+        f"{found.rows:,} rows, and those that only reading counts; {found.requests:,} requests,"
+        f" which {limits if found.seconds else 'no speed limit holds up'}. Nothing was loaded."
+    )
+
+
 def report_comparison(result: Result) -> None:
     """Prints what was found by comparing, stream by stream."""
     print(f"{'stream':<26}{'in Harvest':>12}{'here':>10}{'hours or money':>18}{'here':>16}")
@@ -302,10 +338,7 @@ def explain(error: BaseException) -> str:
             kind = getattr(error.hint, "__name__", error.hint)
             return f"{error.field_name} is {error.field_value!r}, but has to be {kind}."
         if isinstance(error, ExternalSchedulerNotAvailable):
-            return (
-                "end_date is 'interval', but nothing tells which: set DLT_INTERVAL_START and"
-                " DLT_INTERVAL_END, or run it as a task of Airflow."
-            )
+            return NO_INTERVAL
         cause = error.__cause__
     return f"{' '.join(str(error).split()) or type(error).__name__} (-v shows where)"
 
@@ -330,6 +363,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("--destination", metavar="NAME", help="default: duckdb")
     parser.add_argument("--dataset", metavar="NAME", help="default: harvest_data")
     parser.add_argument("--full-refresh", action="store_true", help="read everything again")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be read, and read and load nothing"
+    )
     parser.add_argument("--no-reconcile", action="store_true", help="load only, compare nothing")
     parser.add_argument(
         "--deleted",
@@ -352,6 +388,15 @@ def main(arguments: Optional[List[str]] = None) -> int:
     resources = [name.strip() for name in options.resources.split(",") if name.strip()]
     target = (resources, options.destination, options.dataset)
     try:
+        if options.dry_run:
+            found = foresee(*target, options.full_refresh, **settings)
+            if options.json:
+                streams = [each._asdict() for each in found.planned]
+                totals = {"rows": found.rows, "requests": found.requests}
+                print_json({"streams": streams, **totals, "seconds": found.seconds})
+            else:
+                report_forecast(found)
+            return 0
         if options.command == "verify":
             result = check(*target, **settings)
             if options.json:

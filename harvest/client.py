@@ -211,6 +211,7 @@ class Lane:
     """
 
     def __init__(self, name: str, rate: int, window: float, workers: int) -> None:
+        self.rate = rate
         self.window = window
         # Harvest counts on arrival: without a margin, a slow request followed by a quick one
         # could arrive as one too many

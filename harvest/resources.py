@@ -2,7 +2,20 @@
 
 from concurrent.futures import Future
 from datetime import date, datetime, timedelta, timezone  # noqa: I251
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Container,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import dlt
 from dlt.common import logger
@@ -25,8 +38,14 @@ SpentDates = Optional[Tuple[str, str]]
 
 DATED = ("time_entries", "expenses")
 """The streams that reports are made of."""
+PARENTS = tuple(dict.fromkeys(each.parent for each in STREAMS.values() if each.parent))
+"""The streams that others are read below."""
 INTERVAL = "interval"
 """`end_date` of a backfill whose days are those of an orchestrator's interval."""
+NO_INTERVAL = (
+    "end_date is 'interval', but nothing tells which: set DLT_INTERVAL_START and DLT_INTERVAL_END,"
+    " or run it as a task of Airflow."
+)
 
 
 class Run:
@@ -112,11 +131,11 @@ class Account:
         with Reader(self.client, stream) as reader:
             try:
                 if stream.feature and (yield from self._lacks(stream.feature)):
-                    self._skip(resources, f"{stream.feature} is switched off in Harvest")
+                    self._skip(resources, lacking(stream))
                 else:
                     yield from work(reader)
             except AccessRefused as refused:
-                why = f"Harvest refused it (403), since it needs the role {stream.permission}"
+                why = refusal(stream)
                 if self.on_forbidden == "raise":
                     raise HarvestError(f"{stream.name}: {why}; nothing was loaded.") from refused
                 self._skip(resources, why)
@@ -142,8 +161,12 @@ class Account:
     def _same_account(self) -> None:
         """Refuses to mix two accounts in one dataset."""
         here = self.client.account_id
-        before = here and dlt.current.source_state().setdefault("account_id", here)
-        if before != here:
+        self.check_same(here and dlt.current.source_state().setdefault("account_id", here))
+
+    def check_same(self, before: Optional[str]) -> None:
+        """Refuses to mix the account with the one that a dataset holds."""
+        here = self.client.account_id
+        if before and here and before != here:
             raise HarvestError(
                 f"The dataset holds the Harvest account {before}, so that account {here} cannot be"
                 " loaded into it: give each account a pipeline and a dataset of its own."
@@ -159,6 +182,16 @@ class Account:
         except AccessRefused:
             return False
         return company.body.get(feature) is False
+
+
+def lacking(stream: Stream) -> str:
+    """Why a stream is left out whose part of Harvest the account does not use."""
+    return f"{stream.feature} is switched off in Harvest"
+
+
+def refusal(stream: Stream) -> str:
+    """Why a stream is left out that the token's owner may not read."""
+    return f"Harvest refused it (403), since it needs the role {stream.permission}"
 
 
 class Cursor:
@@ -197,6 +230,12 @@ def _since(cursor: Optional[str]) -> Optional[str]:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def list_since(account: Account, state: Row) -> Optional[str]:
+    """The `updated_since` of a list, by what is known of its last run."""
+    cursor = state.get("incremental", {}).get("updated_at") or {"last_value": account.start_date}
+    return _since(cursor["last_value"])
+
+
 def list_resource(account: Account, stream: Stream) -> DltResource:
     """A list that is read incrementally: rows new or changed since the last run, merged by key.
 
@@ -221,11 +260,11 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
                     continue
                 cursor.now = cursor.now or page.now
                 if stream.name in DATED:
-                    dates = _widen(dates, page.rows)
+                    dates = widened(dates, page.rows)
                 yield from _rows(stream, page.rows)
             if stream.name in DATED:
                 known = dlt.current.source_state().setdefault("spent_dates", {})
-                known[stream.name] = _widen(dates, [], known.get(stream.name))
+                known[stream.name] = widened(dates, [], known.get(stream.name))
 
         yield from account.read(stream, work)
         account.run.walked.add(stream.name)
@@ -256,11 +295,7 @@ def range_resource(account: Account, stream: Stream) -> DltResource:
                 "With end_date, rows are added to what is there and do not replace it: leave out"
                 " either end_date or the full refresh."
             )
-        first, last = _as_day(spent_date.initial_value), _as_day(spent_date.end_value)
-        if scheduled and (interval := dlt.current.interval()):
-            # its end is the beginning of the next one
-            end = max(interval[0], interval[1] - timedelta(microseconds=1))
-            last = min(last, end.date())
+        first, last = backfilled_days(account)
         if first > last:
             return
 
@@ -272,6 +307,23 @@ def range_resource(account: Account, stream: Stream) -> DltResource:
         yield from account.read(stream, work)
 
     return rows
+
+
+def backfilled_days(account: Account) -> Tuple[date, date]:
+    """First and last day of a backfill.
+
+    Raises:
+        HarvestError: They are those of an orchestrator's interval, and there is none.
+    """
+    first = _as_day((account.start_date or "0001-01-01")[:10])
+    if account.end_date != INTERVAL:
+        return first, _as_day(account.end_date)
+    interval = dlt.current.interval()
+    if interval is None:
+        raise HarvestError(NO_INTERVAL)
+    # its end is the beginning of the next one
+    last = max(interval[0], interval[1] - timedelta(microseconds=1))
+    return max(first, interval[0].date()), last.date()
 
 
 def _latest(days: Sequence[Any]) -> date:
@@ -337,17 +389,15 @@ def parent_listing(account: Account, parent: Stream) -> DltResource:
 
     @dlt.resource(name=f"{parent.name}_listing", selected=False)
     def listing() -> Items:
-        selected = dlt.current.source().resources.selected
-        family = [
-            stream
-            for stream in STREAMS.values()
-            if stream.name in selected and parent.name in (stream.name, stream.parent)
-        ]
+        family = family_of(parent, dlt.current.source().resources.selected)
         children = [stream for stream in family if stream.parent]
-        walk = Walk({stream.name: _plan(account, stream) for stream in family})
-        starts = [plan.since for plan in walk.plans.values()]
-        since = None if None in starts else min(start for start in starts if start)
-        since = _since(since) or account.start_date
+        walk = Walk(
+            {
+                stream.name: plan_of(account, stream, dlt.current.resource_state(stream.name))
+                for stream in family
+            }
+        )
+        since = listed_since(account, walk.plans.values())
         if account.delta:
             for child in children:
                 delta.replace_children(child, everything=walk.plans[child.name].since is None)
@@ -371,8 +421,24 @@ def parent_listing(account: Account, parent: Stream) -> DltResource:
     return listing
 
 
-def _plan(account: Account, stream: Stream) -> Plan:
-    state = dlt.current.resource_state(stream.name)
+def family_of(parent: Stream, selected: Container[str]) -> List[Stream]:
+    """The selected streams for which a list of parents is read."""
+    return [
+        stream
+        for stream in STREAMS.values()
+        if stream.name in selected and parent.name in (stream.name, stream.parent)
+    ]
+
+
+def listed_since(account: Account, plans: Iterable[Plan]) -> Optional[str]:
+    """From when on a list of parents is read: what the neediest of the streams asks for."""
+    starts = [plan.since for plan in plans]
+    since = None if None in starts else min(start for start in starts if start)
+    return _since(since) or account.start_date
+
+
+def plan_of(account: Account, stream: Stream, state: Row) -> Plan:
+    """Which parents a stream asks for, by what is known of its last run."""
     if not stream.parent:
         cursor = state.get("incremental", {}).get("updated_at", {})
         return Plan(cursor.get("last_value"), again=False)
@@ -505,14 +571,8 @@ def report_resource(
             if again:
                 yield from read(reader, again, [], known)
                 return
-            first, last = yield from _span(account, reader)
-            wanted = windows(account.report_period, first, last)
-            settled = date.today() - timedelta(days=account.report_lookback_days)
-            due = [
-                window
-                for window in wanted
-                if [str(day) for day in window] not in known or window[1] >= settled
-            ]
+            wanted = windows(account.report_period, *(yield from _span(account, reader)))
+            due = due_windows(account, wanted, known)
             kept = [[str(day) for day in window] for window in wanted]
             # windows of another length, from before report_period was changed
             old = [window for window in known if window not in kept]
@@ -557,6 +617,18 @@ def report_resource(
     return rows
 
 
+def due_windows(
+    account: Account, wanted: Sequence[Tuple[date, date]], known: List[List[str]]
+) -> List[Tuple[date, date]]:
+    """Those of the windows that were not read before, or can still move."""
+    settled = date.today() - timedelta(days=account.report_lookback_days)
+    return [
+        window
+        for window in wanted
+        if [str(day) for day in window] not in known or window[1] >= settled
+    ]
+
+
 def windows(period: str, first: date, last: date) -> List[Tuple[date, date]]:
     """Windows of the calendar that cover two days and all between them.
 
@@ -581,8 +653,6 @@ def windows(period: str, first: date, last: date) -> List[Tuple[date, date]]:
 
 def _span(account: Account, reader: Reader) -> Waiting[Tuple[date, date]]:
     """First and last day that reports have to cover."""
-    # one day on, where it is tomorrow already
-    today = date.today() + timedelta(days=1)
     known = dlt.current.source_state().setdefault("spent_dates", {})
     selected = dlt.current.source().resources.selected
     run = account.run
@@ -594,8 +664,14 @@ def _span(account: Account, reader: Reader) -> Waiting[Tuple[date, date]]:
             run.asking.add(name)
             known[name] = yield from _spent_dates(account, STREAMS[name])
             run.asking.discard(name)
-    spans = [span for span in known.values() if span]
-    days = [date.fromisoformat(day) for span in spans for day in span]
+    return cover(account, known.values())
+
+
+def cover(account: Account, spans: Iterable[SpentDates]) -> Tuple[date, date]:
+    """First and last day that reports have to cover, for rows of these days."""
+    # one day on, where it is tomorrow already
+    today = date.today() + timedelta(days=1)
+    days = [date.fromisoformat(day) for span in spans if span for day in span]
     days = [min(days), max(days)] if days else []
     if days and account.start_date:
         days[0] = max(days[0], date.fromisoformat(account.start_date[:10]))
@@ -612,16 +688,17 @@ def _spent_dates(account: Account, stream: Stream) -> Waiting[SpentDates]:
     def work(reader: Reader) -> Items:
         nonlocal dates
         page = yield from reader.wait(reader.submit(stream.path, {}))
-        dates = _widen(None, page.rows)
+        dates = widened(None, page.rows)
         if page.next_url:
             page = yield from reader.wait(reader.submit(page.body["links"]["last"]))
-            dates = _widen(dates, page.rows)
+            dates = widened(dates, page.rows)
 
     yield from account.read(stream, work)
     return dates
 
 
-def _widen(dates: SpentDates, rows: Sequence[Row], other: SpentDates = None) -> SpentDates:
+def widened(dates: SpentDates, rows: Sequence[Row], other: SpentDates = None) -> SpentDates:
+    """Oldest and newest `spent_date` of two spans and some rows."""
     days = [day for row in rows if (day := _day(row.get("spent_date")))]
     days += [*(dates or ()), *(other or ())]
     return (min(days), max(days)) if days else None

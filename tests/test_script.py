@@ -204,9 +204,10 @@ def test_another_account_is_not_mixed_in(server: Server) -> None:
     before = counts()
     with Server(Account.generate(seed=8, time_entries=50), limits=False) as other:
         other.account_id = "2000002"
+        other.accounts[0]["id"] = 2000002
         done = run("--resources", "clients", env=environment(other))
     assert done.returncode == 1
-    assert "2000002" in done.stderr
+    assert "account 2000002 cannot be loaded" in done.stderr
     assert counts() == before
 
 
