@@ -19,11 +19,13 @@ from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedExcept
 from dlt.common.destination import Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.pipeline import get_dlt_pipelines_dir
+from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 from dlt.extract.incremental.exceptions import ExternalSchedulerNotAvailable
 
 from harvest import HarvestError, harvest_source
 from harvest.plan import Forecast, forecast
+from harvest.progress import Progress
 from harvest.reconcile import Result, reconcile, verify
 from harvest.resources import NO_INTERVAL
 from harvest.settings import STREAMS
@@ -71,6 +73,7 @@ def load(
     full_refresh: bool = False,
     deleted: Optional[str] = "remove",
     max_deleted_share: float = 0.2,
+    progress: Optional[Collector] = None,
     **settings: Any,
 ) -> Loaded:
     """Runs the pipeline once, then compares what it holds with Harvest and repairs it.
@@ -83,6 +86,7 @@ def load(
         deleted (Optional[str]): What becomes of rows that are gone in Harvest: `remove`, `mark` or
             `ignore`; None compares nothing.
         max_deleted_share (float): Largest part of a table that may go at once, from 0 to 1.
+        progress (Optional[Collector]): Takes what dlt counts meanwhile.
         **settings (Any): Arguments of `harvest_source`, such as `start_date`.
 
     Returns:
@@ -97,6 +101,8 @@ def load(
     source = source_of(resources, **settings)
     with alone():
         pipeline = pipeline_for(destination)
+        if progress:
+            pipeline.collector = progress
         # not written out below, where `dlt init` would take it for the destination to set
         target: Dict[str, Any] = {"destination": destination, "dataset_name": dataset}
         pipeline.run(source, write_disposition="replace" if full_refresh else None, **target)
@@ -381,15 +387,18 @@ def main(arguments: Optional[List[str]] = None) -> int:
         help="largest part of a table that may go at once (default: 0.2)",
     )
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not show progress")
     parser.add_argument("-v", "--verbose", action="store_true", help="show errors in full")
     options = parser.parse_args(arguments)
     dates = {"start_date": options.start_date, "end_date": options.end_date}
     settings = {name: value for name, value in dates.items() if value}
     resources = [name.strip() for name in options.resources.split(",") if name.strip()]
     target = (resources, options.destination, options.dataset)
+    progress = Progress()
     try:
         if options.dry_run:
-            found = foresee(*target, options.full_refresh, **settings)
+            with progress.shown(not options.quiet):
+                found = foresee(*target, options.full_refresh, **settings)
             if options.json:
                 streams = [each._asdict() for each in found.planned]
                 totals = {"rows": found.rows, "requests": found.requests}
@@ -398,14 +407,19 @@ def main(arguments: Optional[List[str]] = None) -> int:
                 report_forecast(found)
             return 0
         if options.command == "verify":
-            result = check(*target, **settings)
+            with progress.shown(not options.quiet):
+                result = check(*target, **settings)
             if options.json:
                 print_json(as_data(result))
             else:
                 report_comparison(result)
             return 0 if result.equal else 1
         deleted = None if options.no_reconcile else options.deleted
-        loaded = load(*target, options.full_refresh, deleted, options.max_deleted_share, **settings)
+        share = options.max_deleted_share
+        with progress.shown(not options.quiet):
+            loaded = load(
+                *target, options.full_refresh, deleted, share, progress=progress, **settings
+            )
         report(loaded, options.json)
     except Exception as error:
         if options.verbose:

@@ -208,6 +208,9 @@ class Lane:
         rate (int): Requests allowed in a window.
         window (float): Length of the window in seconds.
         workers (int): Requests under way at once.
+
+    Attributes:
+        sent (int): Requests that were let through.
     """
 
     def __init__(self, name: str, rate: int, window: float, workers: int) -> None:
@@ -218,6 +221,13 @@ class Lane:
         self._limiter = Limiter(Rate(rate, int(window * 1050)))
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix=f"harvest-{name}")
         self._paused_until = 0.0
+        self._lock = threading.Lock()
+        self._sent: Deque[float] = deque(maxlen=rate)
+        self._held = 0
+        self._held_since = 0.0
+        self.name = name
+        self.sent = 0
+        self._held_seconds = 0.0
 
     _all: ClassVar[Dict[Tuple[Any, ...], "Lane"]] = {}
     _all_lock: ClassVar[threading.Lock] = threading.Lock()
@@ -231,6 +241,11 @@ class Lane:
                 cls._all[key] = cls(name, rate, window, workers)
             return cls._all[key]
 
+    @classmethod
+    def all(cls) -> List["Lane"]:
+        """All lanes of this process."""
+        return [*cls._all.values()]
+
     def submit(self, function: Callable[[C], T], argument: C) -> "Future[T]":
         return self._pool.submit(function, argument)
 
@@ -240,11 +255,48 @@ class Lane:
 
     def enter(self, stop: threading.Event) -> None:
         """Waits until a request may be sent."""
-        while not stop.is_set():
-            if time.monotonic() >= self._paused_until and self._limiter.try_acquire(blocking=False):
-                return
-            stop.wait(0.02)
+        held = False
+        try:
+            while not stop.is_set():
+                now = time.monotonic()
+                if now >= self._paused_until and self._limiter.try_acquire(blocking=False):
+                    with self._lock:
+                        self.sent += 1
+                        self._sent.append(now)
+                    return
+                if not held:
+                    held = True
+                    self._hold(1)
+                stop.wait(0.02)
+        finally:
+            if held:
+                self._hold(-1)
         raise Stopped
+
+    def _hold(self, more: int) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if self._held:
+                self._held_seconds += now - self._held_since
+            self._held_since = now
+            self._held += more
+
+    @property
+    def held_seconds(self) -> float:
+        """How long any requests were held back so far."""
+        with self._lock:
+            present = time.monotonic() - self._held_since if self._held else 0
+            return self._held_seconds + present
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next request may be sent; 0 when none is held back."""
+        with self._lock:
+            if not self._held:
+                return 0
+            full = len(self._sent) == self.rate
+            free = self._sent[0] + 1.05 * self.window if full else 0
+            return max(0, max(free, self._paused_until) - time.monotonic())
 
 
 class Call(NamedTuple):
@@ -466,6 +518,7 @@ class Reader:
         self._once: Optional[Future[Page]] = None
         self._begun = False
         self._yielded = Ids()
+        self.answers = 0
 
     def __enter__(self) -> "Reader":
         return self
@@ -500,6 +553,7 @@ class Reader:
         while not future.done():
             signals.raise_if_signalled()
             yield None
+        self.answers += 1
         return future.result()
 
     def side_by_side(self, calls: Iterator["Future[Page]"]) -> Iterator[Optional["Future[Page]"]]:
@@ -513,6 +567,7 @@ class Reader:
             while not ahead[0].done():
                 signals.raise_if_signalled()
                 yield None
+            self.answers += 1
             yield ahead.popleft()
 
     def pages(self, stamp: str = "", **params: Any) -> Iterator[Optional[Page]]:

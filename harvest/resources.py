@@ -19,6 +19,9 @@ from typing import (
 
 import dlt
 from dlt.common import logger
+from dlt.common.configuration.container import Container as Contexts
+from dlt.common.pipeline import PipelineContext
+from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
@@ -133,7 +136,7 @@ class Account:
                 if stream.feature and (yield from self._lacks(stream.feature)):
                     self._skip(resources, lacking(stream))
                 else:
-                    yield from work(reader)
+                    yield from _told(reader, work(reader))
             except AccessRefused as refused:
                 why = refusal(stream)
                 if self.on_forbidden == "raise":
@@ -192,6 +195,19 @@ def lacking(stream: Stream) -> str:
 def refusal(stream: Stream) -> str:
     """Why a stream is left out that the token's owner may not read."""
     return f"Harvest refused it (403), since it needs the role {stream.permission}"
+
+
+def _told(reader: Reader, items: Items) -> Items:
+    """Passes items on, and tells whatever shows dlt's progress of the answers that came."""
+    context = Contexts()[PipelineContext]
+    collector = context.pipeline().collector if context.is_active() else NULL_COLLECTOR
+    told = 0
+    for item in items:
+        if reader.answers > told:
+            collector.update(reader.stream.name, reader.answers - told, label="pages")
+            told = reader.answers
+        yield item
+    collector.update(reader.stream.name, reader.answers - told, label="pages", message="read")
 
 
 class Cursor:

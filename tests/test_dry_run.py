@@ -87,6 +87,11 @@ def test_the_first_run_and_the_next_ones(server: Server, env: Dict[str, str]) ->
             assert requests(found)["invoice_payments"] == changed
             assert rows(found)["invoices"] >= changed
             assert rows(found)["time_entries"] < 100
+    # other windows than those that were read
+    env["SOURCES__HARVEST__REPORT_PERIOD"] = "quarter"
+    found = foreseen(env=env)
+    assert requests(found)["uninvoiced"] > 8
+    assert +requests(found) == made(server, env=env)
 
 
 @pytest.mark.parametrize(
@@ -135,12 +140,13 @@ def test_delta(server: Server, env: Dict[str, str]) -> None:
 
 def test_what_is_switched_off_or_refused(server: Server, env: Dict[str, str]) -> None:
     with Server(Account.generate(seed=7, time_entries=100), limits=False) as other:
-        other.account.company["expense_feature"] = False
+        other.account.company |= {"expense_feature": False, "team_feature": False}
         other.forbidden.add("clients")
         env = environment(other)
         found = foreseen(env=env)
         reads = {each["stream"]: each["reads"] for each in found["streams"]}
         assert "expense_feature is switched off" in reads["expenses_team"]
+        assert "team_feature is switched off" in reads["teammates"]
         assert "Administrator" in reads["clients"]
         assert +requests(found) == made(other, env=env)
 

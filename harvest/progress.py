@@ -1,0 +1,153 @@
+"""What a long run is doing: live on a terminal, in a line now and then in a log."""
+
+import logging
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Dict, Iterator, List, Optional
+
+from dlt.common import logger
+from dlt.common.runtime.collector_base import Collector
+from rich.console import Console
+from rich.live import Live
+
+from .client import Lane
+from .settings import STREAMS
+
+PHASES = {"Extract": "reading", "Normalize": "preparing", "Load": "loading"}
+"""The steps of dlt's, in words."""
+
+
+class Progress(Collector):
+    """Shows progress on stderr, where it leaves nothing behind on a terminal.
+
+    A thread of its own draws it, of copies: the pipeline goes on counting meanwhile.
+
+    Args:
+        every (float): Seconds between two lines in a log.
+
+    Examples:
+        >>> progress = Progress()
+        >>> pipeline = dlt.pipeline("harvest", destination="duckdb", progress=progress)
+        >>> with progress.shown():
+        ...     pipeline.run(harvest_source())
+    """
+
+    def __init__(self, every: float = 30) -> None:
+        self._every = every
+        self._began = time.monotonic()
+        self._phase = "asking Harvest"
+        self._rows: Counter[str] = Counter()
+        self._pages: Counter[str] = Counter()
+        self._read: Dict[str, bool] = {}
+        self._files = (0, 0)
+
+    @contextmanager
+    def shown(self, really: bool = True) -> Iterator[None]:
+        """Shows it meanwhile, if really wanted."""
+        self._began = time.monotonic()
+        if not really:
+            yield
+            return
+        if sys.stderr.isatty():
+            with self._live():
+                yield
+            return
+        ended = threading.Event()
+        thread = threading.Thread(target=self._log, args=(ended,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _log(self, ended: threading.Event) -> None:
+        while not ended.wait(self._every):
+            print("; ".join([self._headline(), *self._limits()]), file=sys.stderr, flush=True)
+
+    @contextmanager
+    def _live(self) -> Iterator[None]:
+        console = Console(stderr=True)
+        with Live(console=console, get_renderable=self._picture, transient=True):
+            # warnings have to go above it, and not into it
+            streams = [
+                (handler, handler.setStream(sys.stderr))
+                for handler in (logger.LOGGER.handlers if logger.LOGGER else ())
+                if isinstance(handler, logging.StreamHandler)
+            ]
+            try:
+                yield
+            finally:
+                for handler, stream in streams:
+                    if stream:
+                        handler.setStream(stream)
+
+    def _headline(self) -> str:
+        """The phase, and figures."""
+        past = timedelta(seconds=int(time.monotonic() - self._began))
+        requests = sum(lane.sent for lane in Lane.all())
+        parts = [f"{past}  {self._phase}", f"{requests:,} requests"]
+        if self._phase == "reading":
+            parts.append(f"{sum([*self._read.values()])} streams read")
+        if rows := sum([*self._rows.values()]):
+            parts.append(f"{rows:,} rows")
+        if self._phase == "loading":
+            parts.append(f"{self._files[0]} of {self._files[1]} files")
+        return ", ".join(parts)
+
+    def _limits(self) -> List[str]:
+        """For how long Harvest's speed limits hold requests back."""
+        found = []
+        for lane in Lane.all():
+            if wait := lane.wait:
+                limit = f"speed limit of {lane.name}" if lane.name == "reports" else "speed limit"
+                found.append(
+                    f"waiting for Harvest's {limit}: {wait:.0f} s to go"
+                    f" ({lane.held_seconds:.0f} s so far in this run)"
+                )
+        return found
+
+    def _picture(self) -> str:
+        """The headline, the streams that are being read, and what holds them up."""
+        streams = [name for name in [*self._pages] if not self._read.get(name)]
+        room = Console(stderr=True).height - 5
+        lines = [
+            f"  {name:<26}{self._pages[name]:>8,} pages{self._rows[name]:>12,} rows"
+            for name in streams[:room]
+        ]
+        if len(streams) > room:
+            lines.append(f"  and {len(streams) - room} more")
+        return "\n".join([self._headline(), *lines, *self._limits()])
+
+    def update(
+        self,
+        name: str,
+        inc: int = 1,
+        total: Optional[int] = None,
+        inc_total: Optional[int] = None,
+        message: Optional[str] = None,
+        label: Optional[str] = None,
+    ) -> None:
+        """Takes what dlt and the source count."""
+        if label == "pages":
+            self._pages[name] += inc
+            self._read[name] = message == "read"
+        elif name == "Jobs" and not label:
+            done, all_ = self._files
+            self._files = (done + inc, (total or all_) + (inc_total or 0))
+        elif name in STREAMS:
+            self._rows[name] += inc
+
+    def _start(self, step: str) -> None:
+        self._phase = PHASES.get(step.split()[0], step)
+        self._rows.clear()
+        self._pages.clear()
+        self._read.clear()
+        self._files = (0, 0)
+
+    def _stop(self) -> None:
+        self._phase = "comparing with Harvest"

@@ -1,0 +1,136 @@
+"""What a person sees of a run while it goes on: on a terminal, and in a log."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any, Dict, List, Tuple
+
+import pytest
+
+from harvest.client import Lane
+from harvest.progress import Progress
+from sandbox import Account, Server
+from tests.copy import Copy
+from tests.test_script import ROOT, environment, run
+
+pty = pytest.importorskip("pty")
+
+LIMITS = {"RATE_LIMIT": "20", "RATE_WINDOW": "2"}
+STREAMS = "invoices,invoice_payments,clients,time_entries"
+
+
+def on_a_terminal(*arguments: str, env: Dict[str, str]) -> Tuple[str, str]:
+    """Runs the script with a terminal as stderr. Returns stdout, and what the terminal got."""
+    screen, end = pty.openpty()
+    command = [sys.executable, str(ROOT / "harvest_pipeline.py"), *arguments]
+    env = {**env, "TERM": "xterm", "COLUMNS": "200", "LINES": "24"}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=end, text=True) as going:
+        os.close(end)
+        seen = b""
+        while True:
+            try:
+                seen += os.read(screen, 65536)
+            except OSError:
+                break
+        assert going.stdout
+        said = going.stdout.read()
+    os.close(screen)
+    assert going.returncode == 0, seen
+    return said, seen.decode()
+
+
+def plain(seen: str) -> str:
+    """Line by line, without colours and movements of the cursor."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen).replace("\r", "\n")
+
+
+def test_a_terminal_shows_streams_and_what_they_wait_for(server: Server) -> None:
+    said, seen = on_a_terminal("--resources", STREAMS, env=environment(server, **LIMITS))
+    text = plain(seen)
+    invoices = server.account.counts()["invoices"]
+    rows = [
+        tuple(map(int, found))
+        for found in re.findall(r"^  invoice_payments +(\d+) pages +(\d+) rows$", text, re.M)
+    ]
+    assert rows == sorted(rows)
+    assert len(set(rows)) > 1
+    assert rows[-1][0] <= invoices
+    assert re.search(r"^0:00:0\d  reading, \d+ requests, \d streams read, \d+ rows", text, re.M)
+    assert re.search(r"waiting for Harvest's speed limit: [12] s to go \(\d s so far", text)
+    assert "loading" in text
+    # it is wiped away, and the cursor is back
+    assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
+    assert seen.rstrip().endswith("\x1b[2K")
+    # results only
+    assert said.startswith("clients ")
+    assert "\x1b" not in said
+    assert "reading" not in said
+
+
+def test_quiet(server: Server) -> None:
+    _, seen = on_a_terminal("--quiet", "--resources", "clients", env=environment(server))
+    assert seen == ""
+
+
+def test_results_for_programs(server: Server) -> None:
+    env = environment(server)
+    said, seen = on_a_terminal("--json", "--resources", "clients", env=env)
+    assert json.loads(said)["rows"]["clients"] == server.account.counts()["clients"]
+    assert seen != ""
+
+
+def test_warnings_go_above_it(server: Server) -> None:
+    server.forbidden = {"clients"}
+    _, seen = on_a_terminal("--resources", "clients,tasks", env=environment(server))
+    lines = [line for line in plain(seen).splitlines() if "WARNING" in line]
+    assert len(lines) == 1, seen
+    assert re.match(r"\d{4}-\d\d-\d\d .*clients is not read", lines[0])
+
+
+def test_a_log_gets_a_line_now_and_then(
+    account: Account, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Server(account, rate_limit=20, rate_window=2) as server:
+        copy = Copy(server, rate_limit=20, rate_window=2)
+        copy.pipeline.collector = progress = Progress(every=0.5)
+        with progress.shown():
+            copy.run("clients", "invoices", "invoice_payments")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "\x1b" not in err
+    lines = [line for line in err.splitlines() if "[WARNING]" not in line]
+    assert len(lines) >= 4
+    assert all(re.match(r"0:00:\d\d  \w+.*, \d+ requests", line) for line in lines), lines
+    assert any("; waiting for Harvest's speed limit: " in line for line in lines)
+
+
+def test_a_short_run_says_nothing_in_a_log(server: Server) -> None:
+    assert run(env=environment(server)).stderr == ""
+
+
+def test_other_displays_of_dlt_get_the_pages(
+    copy: Copy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dlt.common.runtime.collector import LogCollector
+
+    copy.pipeline.collector = LogCollector(0, dump_system_stats=False)
+    copy.run("clients", "invoice_messages")
+    out = capsys.readouterr().out
+    count = copy.server.account.counts()["invoices"]
+    assert f"invoice_messages (pages): {count} " in out
+    assert "clients (pages): 1 " in out
+
+
+def test_a_lane_counts_what_it_holds_back(account: Account) -> None:
+    """Once, however many requests are held back at the same time."""
+    with Server(account, rate_limit=10, rate_window=1) as server:
+        settings: Dict[str, Any] = {"rate_limit": 10, "rate_window": 1}
+        before: List[Lane] = Lane.all()
+        Copy(server, **settings, access_token=server.token).run("estimates", "estimate_messages")
+        (lane,) = (each for each in Lane.all() if each not in before and each.name == "api")
+        windows = (lane.sent - 1) // 10
+        assert lane.sent == len(server.requests)
+        assert windows * 0.5 < lane.held_seconds < windows * 1.05 + 1
+        assert lane.wait == 0
