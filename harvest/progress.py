@@ -1,6 +1,5 @@
 """What a long run is doing: live on a terminal, in a line now and then in a log."""
 
-import logging
 import sys
 import threading
 import time
@@ -9,7 +8,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Dict, Iterator, List, Optional
 
-from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 from rich.console import Console
 from rich.live import Live
@@ -53,7 +51,9 @@ class Progress(Collector):
             yield
             return
         if sys.stderr.isatty():
-            with self._live():
+            console = Console(stderr=True)
+            # what goes to stderr meanwhile, such as warnings, appears above it
+            with Live(console=console, get_renderable=self._picture, transient=True):
                 yield
             return
         ended = threading.Event()
@@ -68,23 +68,6 @@ class Progress(Collector):
     def _log(self, ended: threading.Event) -> None:
         while not ended.wait(self._every):
             print("; ".join([self._headline(), *self._limits()]), file=sys.stderr, flush=True)
-
-    @contextmanager
-    def _live(self) -> Iterator[None]:
-        console = Console(stderr=True)
-        with Live(console=console, get_renderable=self._picture, transient=True):
-            # warnings have to go above it, and not into it
-            streams = [
-                (handler, handler.setStream(sys.stderr))
-                for handler in (logger.LOGGER.handlers if logger.LOGGER else ())
-                if isinstance(handler, logging.StreamHandler)
-            ]
-            try:
-                yield
-            finally:
-                for handler, stream in streams:
-                    if stream:
-                        handler.setStream(stream)
 
     def _headline(self) -> str:
         """The phase, and figures."""
@@ -107,7 +90,7 @@ class Progress(Collector):
                 limit = f"speed limit of {lane.name}" if lane.name == "reports" else "speed limit"
                 found.append(
                     f"waiting for Harvest's {limit}: {wait:.0f} s to go"
-                    f" ({lane.held_seconds:.0f} s so far in this run)"
+                    f" ({lane.held_seconds:.0f} s so far)"
                 )
         return found
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from typing import Any, Dict, List, Tuple
 
 import pytest
@@ -134,3 +135,6 @@ def test_a_lane_counts_what_it_holds_back(account: Account) -> None:
         assert lane.sent == len(server.requests)
         assert windows * 0.5 < lane.held_seconds < windows * 1.05 + 1
         assert lane.wait == 0
+        held = lane.held_seconds
+        time.sleep(0.1)
+        assert lane.held_seconds == held
