@@ -242,8 +242,8 @@ class Lane:
             return cls._all[key]
 
     @classmethod
-    def all(cls) -> List["Lane"]:
-        """All lanes of this process."""
+    def known(cls) -> List["Lane"]:
+        """The lanes of this process."""
         return [*cls._all.values()]
 
     def submit(self, function: Callable[[C], T], argument: C) -> "Future[T]":

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import timedelta  # noqa: I251
 from typing import Dict, Iterator, List, Optional
 
 from dlt.common.runtime.collector_base import Collector
@@ -72,7 +72,7 @@ class Progress(Collector):
     def _headline(self) -> str:
         """The phase, and figures."""
         past = timedelta(seconds=int(time.monotonic() - self._began))
-        requests = sum(lane.sent for lane in Lane.all())
+        requests = sum(lane.sent for lane in Lane.known())
         parts = [f"{past}  {self._phase}", f"{requests:,} requests"]
         if self._phase == "reading":
             parts.append(f"{sum([*self._read.values()])} streams read")
@@ -85,7 +85,7 @@ class Progress(Collector):
     def _limits(self) -> List[str]:
         """For how long Harvest's speed limits hold requests back."""
         found = []
-        for lane in Lane.all():
+        for lane in Lane.known():
             if wait := lane.wait:
                 limit = f"speed limit of {lane.name}" if lane.name == "reports" else "speed limit"
                 found.append(
