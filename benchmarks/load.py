@@ -16,13 +16,13 @@ from typing import Any, Callable, Dict, List, Optional
 TOKEN, ACCOUNT_ID = "sandbox-token", "1000001"
 """What `python -m sandbox` lets in."""
 
-DUCKDB = {"memory_limit": "100MB", "threads": 1, "preserve_insertion_order": False}
+DUCKDB = {"memory_limit": "80MB", "threads": 1, "preserve_insertion_order": False}
 """DuckDB's own settings.
 
 DuckDB runs inside of the process that is measured, and takes up to 80 % of the machine's memory to
 merge a table faster. These keep it small.
 """
-LOADERS = 2
+LOADERS = 1
 """Tables that dlt loads at once; its default, 20, has DuckDB merge that many side by side."""
 
 

@@ -9,6 +9,7 @@ from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.normalizers.utils import generate_dlt_ids
 from dlt.common.schema.typing import TColumnSchema
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.extract import DltResource, DltSource
 from dlt.extract.items_transform import ItemTransform
 
 from .settings import Stream
@@ -69,6 +70,17 @@ class ToTable(ItemTransform[Any, Dict[str, Any]]):
         return table.append_column(_required("_dlt_load_id"), loads).append_column(
             _required("_dlt_id"), ids
         )
+
+
+def steps_of(resource: DltResource) -> List[Any]:
+    """What the rows of a resource pass through, for which dlt has no public name."""
+    return list(resource._pipe.steps)
+
+
+def account_of(source: DltSource) -> "Account":
+    """The account that a `harvest_source` reads."""
+    steps = [step for resource in source.resources.values() for step in steps_of(resource)]
+    return next(step.account for step in steps if isinstance(step, ToTable))
 
 
 def takes_parquet() -> bool:

@@ -9,7 +9,7 @@ import dlt
 from dlt.extract import DltSource
 
 from .client import AccessRefused, HarvestError, Page, Reader
-from .columnar import ToTable
+from .columnar import account_of
 from .resources import (
     DATED,
     PARENTS,
@@ -91,12 +91,7 @@ def forecast(pipeline: dlt.Pipeline, source: DltSource, full_refresh: bool = Fal
         >>> forecast(pipeline, source).requests
         512
     """
-    account = next(
-        step.account
-        for resource in source.resources.values()
-        for step in resource._pipe.steps
-        if isinstance(step, ToTable)
-    )
+    account = account_of(source)
     state: Row = pipeline.state.get("sources", {}).get("harvest", {})
     selected = [name for name in STREAMS if name in source.selected_resources]
     planned = _Asking(account, state, selected, full_refresh).plan()

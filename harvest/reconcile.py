@@ -13,11 +13,11 @@ from dlt.extract import DltResource, DltSource
 from dlt.extract.items_transform import FilterItem, MapItem
 
 from .client import HarvestError
-from .columnar import ToTable
+from .columnar import account_of, steps_of
 from .compare import Comparing, Comparison, Window
 from .held import Held, Key, Row, moment
 from .periods import REPORTS, Look, Periods
-from .resources import Account, report_resource
+from .resources import report_resource
 from .settings import STREAMS
 from .values import storable
 
@@ -128,11 +128,9 @@ class _Check:
         self._source = source
         self._deleted = deleted
         self._ignoring = deleted == "ignore"
-        self._account: Account = next(
-            step.account
-            for step in _steps(source.resources["company"])
-            if isinstance(step, ToTable)
-        )
+        self._account = account_of(source)
+        if self._account.end_date:
+            raise HarvestError("A backfill is not compared with Harvest: leave end_date out.")
         self._requests_before = self._account.client.requests
         if "harvest" not in pipeline.schemas:
             raise HarvestError(f"{pipeline.dataset_name} holds nothing of Harvest: load it first.")
@@ -151,7 +149,7 @@ class _Check:
         with self._held:
             selected = source.selected_resources
             loaded = {
-                name: [each for each in _steps(selected[name]) if isinstance(each, ADDED)]
+                name: [each for each in steps_of(selected[name]) if isinstance(each, ADDED)]
                 for name in STREAMS
                 if name in selected and self._held.count(name) is not None
             }
@@ -354,11 +352,6 @@ def _removed_rows(rows: Sequence[Tuple[str, int]], looks: Optional[Row] = None) 
         yield [{"stream": stream, "id": key, "removed_at": now} for stream, key in rows]
 
     return removed_rows
-
-
-def _steps(resource: DltResource) -> List[Any]:
-    """What the rows of a resource pass through, for which dlt has no public name."""
-    return list(resource._pipe.steps)
 
 
 def _name(window: Window) -> str:

@@ -30,7 +30,7 @@ COMMANDS = list(dict.fromkeys(re.findall(r"`(python harvest_pipeline\.py[^`\n]*)
 ELSEWHERE = ("make test", "jupyter lab", "jupyterlab", "delta_scan")
 """What is not run here: this itself, a server that does not end, and what fetches an extension."""
 
-FIRST = SECTIONS["Your own account"][0][1].split("pipeline.run")[0]
+FIRST = dict(SECTIONS["Your own account"])["python"].split("pipeline.run")[0]
 """What later examples take for granted."""
 
 
@@ -43,6 +43,9 @@ def env(server: Server, tmp_path: Path) -> Dict[str, str]:
         "HOME": str(tmp_path),
         # what is to be installed is here already, and is not fetched again
         "PIP_NO_INDEX": "1",
+        # where several accounts are loaded
+        "SECOND_TOKEN": server.token,
+        "SECOND_ACCOUNT": server.account_id,
     }
 
 

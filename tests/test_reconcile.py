@@ -460,10 +460,20 @@ def test_another_account_is_not_compared(copy: Copy) -> None:
     copy.run()
     with Server(Account.generate(seed=8, time_entries=50), limits=False) as other:
         other.account_id = "2000002"
+        other.accounts[0]["id"] = 2000002
         settings = {**copy.settings, **Copy(other).settings}
-        with pytest.raises(HarvestError, match="2000002"):
+        with pytest.raises(
+            HarvestError, match="account 1000001, not account 2000002"
+        ):
             reconcile(copy.pipeline, harvest_source(**settings))
     copy.check()
+
+
+def test_a_backfill_is_not_compared(copy: Copy) -> None:
+    copy.run("time_entries")
+    days = {"start_date": "2024-01-01", "end_date": "2024-01-31"}
+    with pytest.raises(HarvestError, match="end_date"):
+        verify(copy.pipeline, copy.source(**days))
 
 
 def test_before_the_first_load(copy: Copy) -> None:
