@@ -462,9 +462,7 @@ def test_another_account_is_not_compared(copy: Copy) -> None:
         other.account_id = "2000002"
         other.accounts[0]["id"] = 2000002
         settings = {**copy.settings, **Copy(other).settings}
-        with pytest.raises(
-            HarvestError, match="account 1000001, not account 2000002"
-        ):
+        with pytest.raises(HarvestError, match="account 1000001, not account 2000002"):
             reconcile(copy.pipeline, harvest_source(**settings))
     copy.check()
 
