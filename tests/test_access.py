@@ -109,10 +109,14 @@ def test_a_refresh_is_refused_in_the_middle(server: Server) -> None:
 
 def test_sign_in_is_tried_again(server: Server) -> None:
     copy = by_oauth(server)
-    for after, code in enumerate((503, 500, 429)):
-        server.faults.add("/api/v2/oauth2/token", "status", after=after, code=code, retry_after=0)
+    for after, (code, wait) in enumerate(((503, 0), (500, 0), (429, 2))):
+        server.faults.add(
+            "/api/v2/oauth2/token", "status", after=after, code=code, retry_after=wait
+        )
     copy.run("clients")
     assert refreshes(copy) == 4
+    at = [record.at for record in server.requests if record.path == "/api/v2/oauth2/token"]
+    assert at[3] - at[2] > 1.9
     copy.check("clients")
 
 
@@ -189,6 +193,8 @@ def test_the_children_of_one_parent_are_refused(copy: Copy) -> None:
     before = copy.rows("cost_rates")
     for user in account.rows("users"):
         account.add("cost_rates", user_id=user["id"], amount=99)
+    # so that only a run that does not pass for a reading of them reads them the next time
+    account.clock.advance(10)
     refused = account.rows("users")[2]["id"]
     fault = server.faults.add(f"/users/{refused}/cost_rates", "status", times=None, code=403)
     copy.run("users", "cost_rates", "invoices", "invoice_payments")
@@ -197,6 +203,22 @@ def test_the_children_of_one_parent_are_refused(copy: Copy) -> None:
     server.faults.remove(fault)
     copy.run("users", "cost_rates", "invoices", "invoice_payments")
     copy.check("users", "cost_rates", "invoices", "invoice_payments")
+
+
+def test_a_source_that_is_used_again_reads_what_it_left_out(copy: Copy) -> None:
+    streams = ("clients", "tasks", "roles")
+    copy.run(*streams)
+    source = copy.source(*streams)
+    copy.server.forbidden = {"clients", "roles"}
+    copy.pipeline.run(source)
+    assert copy.skipped().keys() == {"clients", "roles"}
+    copy.server.forbidden = set()
+    account = copy.server.account
+    account.clock.advance(10)
+    for stream in streams:
+        account.add(stream)
+    copy.pipeline.run(source)
+    copy.check(*streams)
 
 
 def test_raise_makes_a_refusal_an_error(server: Server) -> None:
@@ -278,6 +300,7 @@ def test_a_failed_run_empties_no_table(copy: Copy) -> None:
     before = snapshot(copy)
     copy.server.faults.add("/reports/project_budget", "status", times=None, code=422)
     for full_refresh in (False, True):
-        with pytest.raises(PipelineStepFailed):
+        with pytest.raises(PipelineStepFailed) as raised:
             copy.run(full_refresh=full_refresh)
+        assert sentence(raised.value).startswith("project_budget: Harvest rejected the request")
         assert snapshot(copy) == before
