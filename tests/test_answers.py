@@ -178,27 +178,6 @@ def test_retry_after_is_obeyed(path: str, code: int, written: str) -> None:
         assert waited[1] - waited[0] > 0.9
 
 
-@pytest.mark.parametrize(
-    ("refused", "slow", "below", "streams"),
-    [
-        ("/clients", "/users", "/users/", ("clients", "users", "cost_rates")),
-        ("/reports/time/team", "/reports/time/clients", "/reports/", ("time_clients", "time_team")),
-    ],
-)
-def test_retry_after_holds_back_all_under_the_same_limit(
-    server: Server, refused: str, slow: str, below: str, streams: Tuple[str, ...]
-) -> None:
-    server.faults.add(refused, "status", code=429, retry_after=3)
-    # what is asked for next is asked for while the refused one waits
-    server.before(slow, lambda record: time.sleep(1))
-    Copy(server).run(*streams, report_period="month")
-    (said,) = [record.at for record in server.requests if record.status == 429]
-    asked = [record.at - said for record in server.requests if record.path.startswith(below)]
-    assert [at for at in asked if at > 2.5]
-    # but for those that were on their way already
-    assert not [at for at in asked if 0.8 < at < 2.5]
-
-
 def test_a_report_waits_900_seconds_and_a_kill_ends_it(server: Server) -> None:
     copy = Copy(server)
     server.faults.add("/reports/.*", "status", times=None, code=429, retry_after=900)
