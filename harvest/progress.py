@@ -37,6 +37,7 @@ class Progress(Collector):
     def __init__(self, every: float = 30) -> None:
         self._every = every
         self._began = time.monotonic()
+        self._sent_before = _sent()
         self._phase = "asking Harvest"
         self._rows: Counter[str] = Counter()
         self._pages: Counter[str] = Counter()
@@ -47,6 +48,7 @@ class Progress(Collector):
     def shown(self, really: bool = True) -> Iterator[None]:
         """Shows it meanwhile, if really wanted."""
         self._began = time.monotonic()
+        self._sent_before = _sent()
         if not really:
             yield
             return
@@ -72,7 +74,7 @@ class Progress(Collector):
     def _headline(self) -> str:
         """The phase, and figures."""
         past = timedelta(seconds=int(time.monotonic() - self._began))
-        requests = sum(lane.sent for lane in Lane.known())
+        requests = _sent() - self._sent_before
         parts = [f"{past}  {self._phase}", f"{requests:,} requests"]
         if self._phase == "reading":
             parts.append(f"{sum([*self._read.values()])} streams read")
@@ -134,3 +136,8 @@ class Progress(Collector):
 
     def _stop(self) -> None:
         self._phase = "comparing with Harvest"
+
+
+def _sent() -> int:
+    """Requests of this process so far."""
+    return sum(lane.sent for lane in Lane.known())
