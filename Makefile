@@ -8,8 +8,7 @@ demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
 
 test: .venv/.test lint
-	# what failed beside others is run once more alone, and has to pass then
-	$(BIN)/python -m pytest -n auto || $(BIN)/python -m pytest --last-failed
+	$(BIN)/python -m pytest -n auto
 
 # the randomized tests at length: thousands of sequences, for hours
 test-long: .venv/.test

@@ -218,10 +218,11 @@ class _Check:
         columns: Any = {"deleted_at": {"data_type": "timestamp", "hard_delete": not marking}}
         rows = [*found.missing.values(), *found.different.values()]
         for key, row in self._held.rows(stream, self._going(found)):
-            gone = dict(zip(stream.key, key, strict=True))
+            # 0 is no parent: the rows with these keys go, and not all that their parent has
+            gone: Row = {}
             if stream.parent:
-                # 0 is no parent: the rows with these keys go, and not all that their parent has
                 gone[stream.parent_key] = row[stream.parent_key] if self._held.appends else 0
+            gone.update(zip(stream.key, key, strict=True))
             rows.append({**(row if marking else gone), "deleted_at": now})
         if marking and stream.parent:
             columns[stream.parent_key] = {"merge_key": False}
