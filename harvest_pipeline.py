@@ -195,16 +195,18 @@ def pipeline_for(destination: Optional[str]) -> dlt.Pipeline:
     dlt also keeps that in its working directory, where it may be left of a run that was killed in
     the middle of anything, or be about another destination.
     """
-    if destination and not is_known(destination):
+    try:
+        target = Destination.from_reference(destination) if destination else None
+    except UnknownDestinationModule:
         raise HarvestError(
             f"dlt has no destination {destination}; those that it has are listed at"
             " https://dlthub.com/docs/dlt-ecosystem/destinations."
-        )
+        ) from None
     shutil.rmtree(Path(get_dlt_pipelines_dir()) / "harvest", ignore_errors=True)
     pipeline = dlt.pipeline(
         pipeline_name="harvest", destination="duckdb", dataset_name="harvest_data"
     )
-    target = Destination.from_reference(destination) if destination else pipeline.destination
+    target = target or pipeline.destination
     able = target.capabilities()
     # a table that is replaced is so at once or not at all, wherever a run dies; where it depends on
     # the table whether that can be done, as with files, dlt knows best
@@ -212,14 +214,6 @@ def pipeline_for(destination: Optional[str]) -> dlt.Pipeline:
         name = f"DESTINATION__{target.destination_name.upper()}__REPLACE_STRATEGY"
         os.environ.setdefault(name, "insert-from-staging")
     return pipeline
-
-
-def is_known(destination: str) -> bool:
-    try:
-        Destination.from_reference(destination)
-    except UnknownDestinationModule:
-        return False
-    return True
 
 
 def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:

@@ -355,12 +355,15 @@ class HarvestClient:
         self._api = api
         self._reports = reports
         self._runtime = runtime
-        self.requests = 0
-        self._count_lock = threading.Lock()
         self._local = threading.local()
 
     def lane(self, stream: Stream) -> Lane:
         return self._reports if stream.path.startswith("/reports/") else self._api
+
+    @property
+    def sent(self) -> int:
+        """Requests that were made so far, by all sources of this process with the same token."""
+        return self._api.sent + self._reports.sent
 
     @property
     def _session(self) -> _Session:
@@ -462,8 +465,6 @@ class HarvestClient:
 
     def _ask(self, call: Call, headers: Dict[str, str], token: str) -> requests.Response:
         call.lane.enter(call.stop)
-        with self._count_lock:
-            self.requests += 1
         return self._session.get(call.url, params=call.params, headers=headers, auth=_Bearer(token))
 
     def _meaning(self, answer: requests.Response, call: Call) -> Exception:

@@ -123,7 +123,7 @@ class Comparing:
         """
         stream = STREAMS[comparison.stream]
         try:
-            if stream.feature and (yield from self._lacks(stream.feature)):
+            if stream.feature and (yield from self._account.lacks(stream.feature)):
                 comparison.note = f"not compared: {stream.feature} is switched off"
             elif stream.kind == "whole":
                 yield from self._whole(comparison)
@@ -140,13 +140,6 @@ class Comparing:
         self.found[stream.name] = Comparison(
             stream.name, comparison.here, note=f"not compared: {why}"
         )
-
-    def _lacks(self, feature: str) -> Waiting[bool]:
-        try:
-            company = yield from self._account.company()
-        except AccessRefused:
-            return False
-        return company.body.get(feature) is False
 
     def _whole(self, found: Comparison) -> Waiting[None]:
         """Compares what each load replaces as a whole."""

@@ -151,8 +151,8 @@ class Held:
 
     def ids(self, stream: str, column: str) -> Set[Any]:
         """The ids of other records that a column names."""
-        rows = self.query(f"SELECT DISTINCT t.{column} FROM {self._from(stream)}")
-        return {row[0] for row in rows}
+        named = self._from(stream, f"t.{column} IS NOT NULL")
+        return {row[0] for row in self.query(f"SELECT DISTINCT t.{column} FROM {named}")}
 
     def days(self, stream: str) -> Dict[date, Figures]:
         """What is counted of time entries or expenses, by `spent_date`."""

@@ -106,6 +106,8 @@ def reconcile(
     """
     if deleted not in ("remove", "mark", "ignore"):
         raise HarvestError(f"deleted is '{deleted}', but has to be one of: remove, mark, ignore.")
+    if not 0 <= max_deleted_share <= 1:
+        raise HarvestError(f"max_deleted_share is {max_deleted_share}, but is a part: from 0 to 1.")
     check = _Check(pipeline, source, deleted)
     check.lists(["list"], proof=deleted != "ignore")
     check.limit(max_deleted_share)
@@ -131,7 +133,7 @@ class _Check:
         self._account = account_of(source)
         if self._account.end_date:
             raise HarvestError("A backfill is not compared with Harvest: leave end_date out.")
-        self._requests_before = self._account.client.requests
+        self._requests_before = self._account.client.sent
         if "harvest" not in pipeline.schemas:
             raise HarvestError(f"{pipeline.dataset_name} holds nothing of Harvest: load it first.")
         self._state = self._stored_state()
@@ -162,7 +164,7 @@ class _Check:
 
     def result(self) -> Result:
         """What was found, and the requests that it took."""
-        requests = self._account.client.requests - self._requests_before
+        requests = self._account.client.sent - self._requests_before
         return Result([*self._found.values()], requests, self._deleted)
 
     def lists(self, kinds: Sequence[str], proof: bool) -> None:
@@ -176,12 +178,7 @@ class _Check:
                     f"{error} What is stored was not compared with Harvest, and nothing was removed"
                     " or repaired."
                 ) from error
-        here, there = self._account.client.account_id, self._state.get("account_id")
-        if here and there and here != there:
-            raise HarvestError(
-                f"The dataset holds the Harvest account {there}, not account {here}: they were"
-                " not compared."
-            )
+        self._account.check_same(self._state.get("account_id"))
         for each in self._found.values():
             if STREAMS[each.stream].kind == "child":
                 each.note = "not compared: it is read parent by parent"

@@ -60,7 +60,7 @@ class Run:
         self.walked: Set[str] = set()
         self.asking: Set[str] = set()
         self.company = Reader(client, STREAMS["company"])
-        self.requests_before = client.requests
+        self.requests_before = client.sent
 
 
 class Account:
@@ -127,13 +127,14 @@ class Account:
                 resource.apply_hints(file_format="parquet")
             if resource.write_disposition == "skip":
                 # it was left out the last time that this source was used
+                resource.custom_metrics.pop("skipped", None)
                 whole = STREAMS[resource.name].kind == "whole"
                 resource.apply_hints(write_disposition="replace" if whole else "merge")
         if run.skipped.keys() >= set(names):
             return
         with Reader(self.client, stream) as reader:
             try:
-                if stream.feature and (yield from self._lacks(stream.feature)):
+                if stream.feature and (yield from self.lacks(stream.feature)):
                     self._skip(resources, lacking(stream))
                 else:
                     yield from _told(reader, work(reader))
@@ -144,7 +145,7 @@ class Account:
                 self._skip(resources, why)
         self._same_account()
         # of all streams so far: the highest is that of the run
-        resources[0].custom_metrics["requests"] = self.client.requests - run.requests_before
+        resources[0].custom_metrics["requests"] = self.client.sent - run.requests_before
 
     def _skip(self, resources: Sequence[DltResource], why: str) -> None:
         """Leaves streams out, visibly, and their tables as they were."""
@@ -179,7 +180,8 @@ class Account:
         """The account's settings, read once in a run."""
         return (yield from self.run.company.once(STREAMS["company"].path))
 
-    def _lacks(self, feature: str) -> Waiting[bool]:
+    def lacks(self, feature: str) -> Waiting[bool]:
+        """Whether a part of Harvest is known to be switched off."""
         try:
             company = yield from self.company()
         except AccessRefused:

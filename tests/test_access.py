@@ -218,6 +218,7 @@ def test_a_source_that_is_used_again_reads_what_it_left_out(copy: Copy) -> None:
     for stream in streams:
         account.add(stream)
     copy.pipeline.run(source)
+    assert not copy.skipped()
     copy.check(*streams)
 
 

@@ -463,7 +463,7 @@ def test_another_account_is_not_compared(copy: Copy) -> None:
         other.account_id = "2000002"
         other.accounts[0]["id"] = 2000002
         settings = {**copy.settings, **Copy(other).settings}
-        with pytest.raises(HarvestError, match="account 1000001, not account 2000002"):
+        with pytest.raises(HarvestError, match="account 1000001, so that account 2000002"):
             reconcile(copy.pipeline, harvest_source(**settings))
     copy.check()
 
@@ -532,6 +532,11 @@ def test_ignoring(copy: Copy) -> None:
         result = heal(copy, deleted="ignore")
         assert differing(result) == {"time_entries"}
         assert entry["id"] in {row["id"] for row in copy.table("time_entries")}
+
+
+def test_an_odd_share(copy: Copy) -> None:
+    with pytest.raises(HarvestError, match="max_deleted_share is 7, but is a part"):
+        repair(copy, max_deleted_share=7)
 
 
 def test_an_unknown_way_with_deleted_rows(copy: Copy) -> None:
