@@ -8,7 +8,7 @@ demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
 
 test: .venv/.test lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # the randomized tests at length: thousands of sequences, for hours
 test-long: .venv/.test

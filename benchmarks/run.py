@@ -32,6 +32,10 @@ UNLIMITED = {"rate_limit": 10**6, "report_rate_limit": 10**6}
 LISTS = [stream.name for stream in STREAMS.values() if stream.kind == "list"]
 """What dlt's `rest_api` source can read without code of one's own."""
 
+MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""Gives memory back to the machine that is not used any more: Arrow's own allocator keeps what it
+once had, and that of C most of it."""
+
 SPEED, GROWTH, PEAK, EXCESS, START = 13_400, 1.3, 500, (1.15, 5), 0.5
 """What is to be reached: rows a second, growth of the peak from the first account on, megabytes,
 seconds over the floor (factor and summand), seconds of `--help` beyond `import dlt`."""
@@ -186,9 +190,7 @@ def spawn(sandbox: Sandbox, source: str, streams: Sequence[str], *options: str) 
     command = [sys.executable, "-m", "benchmarks.load", source, sandbox.url, *options]
     if streams:
         command += ["--streams", ",".join(streams)]
-    # Arrow's own allocator keeps what it once had
-    environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **MEMORY}, capture_output=True)
     if done.returncode:
         sys.exit(done.stderr.decode())
     taken: Dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -228,7 +230,7 @@ def benchmark(sizes: Sequence[int]) -> int:
     """Runs everything, and prints the tables; the exit code tells whether all was reached."""
     print(f"{machine()}; load {os.getloadavg()[0]:.1f}")
     print(
-        f"DuckDB: {DUCKDB}; dlt: {LOADERS} load worker; Arrow: system allocator\n\n{HEAD}",
+        f"DuckDB: {DUCKDB}; dlt: {LOADERS} load worker; environment: {MEMORY}\n\n{HEAD}",
         flush=True,
     )
     whole: List[Load] = []

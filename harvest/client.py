@@ -651,13 +651,15 @@ class Reader:
         """A page of a list without the rows that were yielded before.
 
         Rows are met again when others were added before them, and when the list is read again.
+        The schema promises destinations that each comes once.
         A row that changed in between comes with the next run, since the cursor stays behind.
         """
         self._begun = True
         if not stamp:
             return page
-        new = self._yielded.add(_id(row) for row in page.rows)
-        return page._replace(rows=[row for row in page.rows if _id(row) in new])
+        rows = {_id(row): row for row in page.rows}
+        new = self._yielded.add(rows)
+        return page._replace(rows=[row for key, row in rows.items() if key in new])
 
     def _numbered(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
         """Walks the page numbers. Returns whether no row can have slipped through.
@@ -758,6 +760,9 @@ class Ids:
 def _id(row: Dict[str, Any]) -> Any:
     """The id of a row; something that tells it from others where it has no proper one."""
     value = row.get("id")
+    if isinstance(value, str) and value.isdecimal():
+        # the same row to a column of numbers
+        return int(value)
     return value if isinstance(value, (int, str)) else repr(row if value is None else value)
 
 

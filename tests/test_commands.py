@@ -27,8 +27,10 @@ SECTIONS: Dict[str, List[Tuple[str, str]]] = {
 }
 COMMANDS = list(dict.fromkeys(re.findall(r"`(python harvest_pipeline\.py[^`\n]*)`", README)))
 
-ELSEWHERE = ("make test", "jupyter lab", "jupyterlab", "delta_scan")
+ELSEWHERE = ("make test", "dlt[hub]", "dlt pipeline harvest show", "delta_scan")
 """What is not run here: this itself, a server that does not end, and what fetches an extension."""
+NOTEBOOK = "Questions to ask: the notebook"
+"""Its commands are run in test_notebook.py, with nothing installed but what they install."""
 
 FIRST = dict(SECTIONS["Your own account"])["python"].split("pipeline.run")[0]
 """What later examples take for granted."""
@@ -64,7 +66,9 @@ def do(command: List[str], env: Dict[str, str], folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("title", [title for title in SECTIONS if SECTIONS[title]])
+@pytest.mark.parametrize(
+    "title", [each for each in SECTIONS if SECTIONS[each] and each != NOTEBOOK]
+)
 def test_the_blocks_of_a_section(title: str, env: Dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

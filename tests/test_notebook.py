@@ -1,6 +1,10 @@
 """The notebook runs from end to end, and its answers are what the account itself says."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections import defaultdict
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -14,6 +18,7 @@ import pytest
 from nbclient import NotebookClient
 
 from sandbox import Account, Clock, Server
+from tests.test_commands import NOTEBOOK, SECTIONS
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "notebooks" / "explore_harvest.ipynb"
@@ -95,6 +100,32 @@ def test_the_committed_file_has_its_outputs(notebook: Any) -> None:
     assert len(text) < 1_000_000
     written = re.sub(r'"image/png": "[^"]*"', "", text)
     assert not re.search(r"/(tmp|root|home|Users)/|\\Users\\|Traceback|Warning", written)
+
+
+def test_from_a_clone_to_the_pictures(tmp_path: Path) -> None:
+    """With the commands of the README, and nothing installed but what they install."""
+    ((kind, commands),) = SECTIONS[NOTEBOOK]
+    assert kind == "sh"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.splitlines():
+        if (file := ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, tmp_path / name)
+    # without this environment's own commands
+    here = str(Path(sys.executable).parent)
+    paths = [path for path in os.environ["PATH"].split(os.pathsep) if path != here]
+    env = {**os.environ, "PATH": os.pathsep.join(paths)}
+    done = subprocess.run(
+        ["bash", "-ec", commands], cwd=tmp_path, env=env, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "notebooks" / "explore_harvest.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/png;base64,') == len(QUESTIONS)
+    assert "Traceback" not in page
 
 
 def test_the_sandbox(notebook: Any, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_table_of_streams() -> None:
 
 
 def test_the_table_of_settings() -> None:
-    section = README.split("## Settings")[1].split("\n## ")[0]
+    section = README.split("### Settings")[1].split("\n### ")[0]
     named = {
         name
         for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)

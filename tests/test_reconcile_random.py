@@ -15,7 +15,7 @@ LONG = int(os.environ.get("LONG") or 0)
 """As in test_random.py."""
 random = settings(
     derandomize=not LONG,
-    max_examples={0: 4, 1: 500}.get(LONG, LONG),
+    max_examples={0: 3, 1: 500}.get(LONG, LONG),
     deadline=None,
     phases=[Phase.generate] if not LONG else [Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
@@ -48,7 +48,7 @@ def change(account: Account, step: Step) -> None:
 @random
 @given(steps)
 def test_one_run_after_any_changes(sequence: List[Step]) -> None:
-    account = Account.generate(seed=sequence[0][0] % 5, time_entries=150, years=1.5)
+    account = Account.generate(seed=sequence[0][0] % 5, time_entries=60, years=0.6)
     with Server(account, limits=False) as server:
         copy = Copy(server)
         copy.run()
@@ -68,7 +68,7 @@ def test_one_run_after_any_changes(sequence: List[Step]) -> None:
 )
 def test_nothing_that_lives_is_removed(seed: int, often: int, kinds: Set[str]) -> None:
     """The account changes before every so-manieth request of the comparison."""
-    account = Account.generate(seed=seed % 5, time_entries=150, years=1.5)
+    account = Account.generate(seed=seed % 5, time_entries=60, years=0.6)
     with Server(account, limits=False) as server:
         copy = Copy(server)
         copy.run()

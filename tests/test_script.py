@@ -81,6 +81,44 @@ def test_some_streams_into_another_dataset(server: Server) -> None:
     assert counts()["clients"] == expected["clients"]
 
 
+def test_accounts_side_by_side(server: Server) -> None:
+    """A dataset each, in one database and by one script: what one does is nothing to the other."""
+    streams = ("clients", "time_entries", "time_clients")
+    with Server(Account.generate(seed=8, time_entries=60, years=0.5), limits=False) as other:
+        other.account_id = "2000002"
+        other.accounts[0]["id"] = 2000002
+        sides = {"agency_one": server, "agency_two": other}
+        for first in (True, False):
+            for dataset, side in sides.items():
+                if not first:
+                    client = side.account.add("clients", name=f"A client of {dataset}")["id"]
+                    side.account.edit("clients", client, address="Here")
+                side.requests.clear()
+                arguments = ("--dataset", dataset, "--resources", ",".join(streams))
+                done = run(*arguments, env=environment(side))
+                assert done.returncode == 0, done.stderr
+                since = [
+                    "updated_since" in record.query
+                    for record in side.requests
+                    if record.path == "/clients"
+                ]
+                # the comparison reads all of them
+                assert since == [not first, False]
+        with duckdb.connect("harvest.duckdb", read_only=True) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for dataset, side in sides.items():
+                for stream in ("clients", "time_entries"):
+                    rows = connection.execute(f"SELECT id, updated_at FROM {dataset}.{stream}")
+                    here = {(id, f"{at:%Y-%m-%dT%H:%M:%SZ}") for id, at in rows.fetchall()}
+                    there = {(row["id"], row["updated_at"]) for row in side.account.rows(stream)}
+                    assert here == there, (dataset, stream)
+        before = counts("agency_one")
+        done = run("--dataset", "agency_one", env=environment(other))
+        assert done.returncode == 1
+        assert "account 1000001, so that account 2000002 cannot be loaded" in done.stderr
+        assert counts("agency_one") == before
+
+
 def test_start_date(server: Server) -> None:
     day = sorted(row["updated_at"] for row in server.account.rows("time_entries"))[-50][:10]
     done = run("--resources", "time_entries", "--start-date", day, env=environment(server))
@@ -197,18 +235,6 @@ def test_two_accounts(server: Server, without_account: Dict[str, str]) -> None:
 def test_no_account(server: Server, without_account: Dict[str, str]) -> None:
     server.accounts[:] = [{"id": 5, "name": "Plans", "product": "forecast"}]
     assert "no Harvest account" in one_sentence(run(env=without_account))
-
-
-def test_another_account_is_not_mixed_in(server: Server) -> None:
-    assert run("--resources", "clients", env=environment(server)).returncode == 0
-    before = counts()
-    with Server(Account.generate(seed=8, time_entries=50), limits=False) as other:
-        other.account_id = "2000002"
-        other.accounts[0]["id"] = 2000002
-        done = run("--resources", "clients", env=environment(other))
-    assert done.returncode == 1
-    assert "account 2000002 cannot be loaded" in done.stderr
-    assert counts() == before
 
 
 def test_help_is_enough() -> None:
