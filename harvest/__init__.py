@@ -9,12 +9,12 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from . import delta
+from .account import Account
 from .client import HarvestClient, HarvestError, Lane, Token
 from .columnar import ToTable
 from .resources import (
     DATED,
     INTERVAL,
-    Account,
     child_resource,
     list_resource,
     parent_listing,

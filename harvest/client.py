@@ -1,8 +1,7 @@
-"""Talking to Harvest: sign-in, both speed limits, retries, pages, and errors in words."""
+"""Talking to Harvest: sign-in, both speed limits, retries, and errors in words."""
 
 import threading
 import time
-from array import array
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone  # noqa: I251
@@ -13,13 +12,9 @@ from typing import (
     ClassVar,
     Deque,
     Dict,
-    Generator,
-    Iterable,
-    Iterator,
     List,
     NamedTuple,
     Optional,
-    Set,
     Tuple,
     TypeVar,
 )
@@ -28,23 +23,16 @@ from urllib.parse import urljoin, urlsplit
 import requests  # noqa: I251
 from dlt.common import logger
 from dlt.common.configuration.specs import RuntimeConfiguration
-from dlt.common.runtime import signals
 from pyrate_limiter import Limiter, Rate
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from .settings import PER_PAGE, Stream
+from .settings import Stream
 from .values import decode
 
 T = TypeVar("T")
 C = TypeVar("C")
-Waiting = Generator[Any, None, T]
-"""A generator that yields None, which dlt takes as "ask the others first", until it returns."""
 
-AHEAD = 4
-"""Requests that one stream has under way at once: memory holds that many of its pages."""
-REREADS = 5
-"""Times that a list is read again because its rows moved while it was read."""
 LONGEST_WAIT = 3600
 """Seconds that a `Retry-After` may ask for before the run is given up."""
 TOKENS_PAGE = "https://id.getharvest.com/developers"
@@ -62,10 +50,6 @@ class RecordGone(HarvestError):
     """Harvest no longer has the record that was asked about: it changed meanwhile."""
 
     status = 404
-
-
-class Unsteady(HarvestError):
-    """A list never stood still while it was read."""
 
 
 class Stopped(Exception):
@@ -502,268 +486,6 @@ class HarvestClient:
         return HarvestError(
             f"{call.name}: Harvest rejected the request ({status}{_said(answer)}): {answer.url}."
         )
-
-
-class Reader:
-    """The requests of one resource: under way side by side, and dropped when it ends.
-
-    Its methods are generators to be used with `yield from`: they yield None while they wait, so
-    that dlt goes on with the other resources meanwhile.
-    """
-
-    def __init__(self, client: HarvestClient, stream: Stream) -> None:
-        self._client = client
-        self.stream = stream
-        self._stop = threading.Event()
-        self._futures: Set[Future[Page]] = set()
-        self._once: Optional[Future[Page]] = None
-        self._begun = False
-        self._yielded = Ids()
-        self.answers = 0
-
-    def __enter__(self) -> "Reader":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._stop.set()
-        for future in list(self._futures):
-            future.cancel()
-
-    def submit(self, url: str, params: Optional[Dict[str, Any]] = None) -> "Future[Page]":
-        """Starts one request. `params` None means that `url` has them, as `links.next` does."""
-        lane = self._client.lane(self.stream)
-        field = self.stream.field if self.stream.key else ""
-        query = {"per_page": PER_PAGE, **params} if params is not None and field else {}
-        of_record = self.stream.kind == "child"
-        call = Call(url, query, self.stream.name, field, lane, self._stop, of_record)
-        future = lane.submit(self._client.get, call)
-        self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
-        return future
-
-    def once(self, path: str) -> Waiting[Page]:
-        """One request whose answer several wait for. The first of them to give up ends it."""
-        self._once = self._once or self.submit(path)
-        try:
-            return (yield from self.wait(self._once))
-        finally:
-            if not self._once.done():
-                self._stop.set()
-
-    def wait(self, future: "Future[T]") -> Waiting[T]:
-        while not future.done():
-            signals.raise_if_signalled()
-            yield None
-        self.answers += 1
-        return future.result()
-
-    def side_by_side(self, calls: Iterator["Future[Page]"]) -> Iterator[Optional["Future[Page]"]]:
-        """The calls in order, each when it is done, with up to `AHEAD` of them under way."""
-        ahead: Deque[Future[Page]] = deque()
-        while True:
-            while len(ahead) < AHEAD and (call := next(calls, None)) is not None:
-                ahead.append(call)
-            if not ahead:
-                return
-            while not ahead[0].done():
-                signals.raise_if_signalled()
-                yield None
-            self.answers += 1
-            yield ahead.popleft()
-
-    def pages(self, stamp: str = "", **params: Any) -> Iterator[Optional[Page]]:
-        """All pages of the list.
-
-        The rows of a list that is paged by number shift between its pages when others come or
-        go. That is noticed, and the list is then read (and yielded) again.
-
-        Args:
-            stamp (str): Field that tells which rows are new to the list since the walk began:
-                `updated_at` when it is filtered by that, else `created_at`.
-            **params (Any): Filters.
-
-        Raises:
-            AccessRefused: 403, before any row was read.
-            Unsteady: The list never stood still.
-            HarvestError: It was refused half way through.
-        """
-        try:
-            yield from self._walks(stamp, params)
-        except AccessRefused as refused:
-            if not self._begun:
-                raise
-            raise HarvestError(
-                f"{refused} half way through the list; nothing of this run was loaded: run again."
-            ) from None
-
-    def _walks(self, stamp: str, params: Dict[str, Any]) -> Iterator[Optional[Page]]:
-        params = {name: value for name, value in params.items() if value is not None}
-        walk = self._numbered if self.stream.numbered else self._linked
-        for attempt in range(REREADS + 1):
-            if (yield from walk(params, stamp, strict=attempt == 0)):
-                return
-            logger.warning(
-                f"{self.stream.name}: rows came or went while the list was read; reading it"
-                f" again ({attempt + 1} of {REREADS})"
-            )
-            # into Harvest's next second, so that what is new since then can be told
-            yield from self.pause(1)
-        raise Unsteady(
-            f"{self.stream.name}: the list changed each of the {REREADS + 1} times that it was"
-            " read; nothing of this run was loaded: run again at a quieter hour."
-        )
-
-    def pause(self, seconds: float) -> Waiting[None]:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            signals.raise_if_signalled()
-            yield None
-
-    def _linked(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
-        """Walks by `links.next`, which leads on reliably where Harvest pages by cursor."""
-        first: Page = yield from self.wait(self.submit(self.stream.path, params))
-        for page in self.follow(first):
-            yield page and self._new(page, stamp)
-        return True
-
-    def follow(self, page: Page) -> Iterator[Optional[Page]]:
-        """A page, and those that the links to the next page lead to."""
-        seen: Set[str] = set()
-        while True:
-            yield page._replace(first=not seen)
-            if not page.next_url:
-                return
-            if page.next_url in seen or self._too_many(len(seen), page.body.get("total_pages")):
-                raise self._endless(page.next_url)
-            seen.add(page.next_url)
-            page = yield from self.wait(self.submit(page.next_url))
-
-    def _too_many(self, pages: int, promised: Any) -> bool:
-        return pages > 10 + 2 * int(promised or 0)
-
-    def _endless(self, url: str) -> HarvestError:
-        return HarvestError(
-            f"{self.stream.name}: Harvest's list never ends ({url}); nothing of this run was"
-            " loaded: run again later."
-        )
-
-    def _new(self, page: Page, stamp: str) -> Page:
-        """A page of a list without the rows that were yielded before.
-
-        Rows are met again when others were added before them, and when the list is read again.
-        The schema promises destinations that each comes once.
-        A row that changed in between comes with the next run, since the cursor stays behind.
-        """
-        self._begun = True
-        if not stamp:
-            return page
-        rows = {_id(row): row for row in page.rows}
-        new = self._yielded.add(rows)
-        return page._replace(rows=[row for key, row in rows.items() if key in new])
-
-    def _numbered(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
-        """Walks the page numbers. Returns whether no row can have slipped through.
-
-        Every row that the first page counted has to be seen. New rows must not stand in for
-        missing ones: they are told by `stamp`, or, where there is none, nothing may have moved.
-        Rows of the second in which the walk began may be new or not. A `strict` walk takes them
-        for new; the next one, whose clock may stand still, does not.
-        """
-        page: Page = yield from self.wait(self.submit(self.stream.path, params))
-        if page.next_url:
-            check_same_host(page.next_url, self._client.base_url)
-        began = page.now
-        promised = last = int(page.body.get("total_pages") or 1)
-        total = int(page.body["total_entries"]) if last > 1 else 0
-        old = Ids()
-        rows = 0
-        steady = True
-
-        def numbers() -> Iterator["Future[Page]"]:
-            number = 1
-            # `last` grows when rows are added meanwhile
-            while number < last:
-                number += 1
-                yield self.submit(self.stream.path, {**params, "page": number})
-
-        def count(page: Page) -> None:
-            nonlocal rows
-            rows += len(page.rows)
-            if stamp and last > 1:
-                old.add(_id(row) for row in page.rows if is_old(str(row.get(stamp) or "")))
-
-        def is_old(since: str) -> bool:
-            return since < began or (since == began and not strict)
-
-        count(page)
-        yield self._new(page._replace(first=True), stamp)
-        if promised == 1:
-            return True
-        number = 1
-        for call in self.side_by_side(numbers()):
-            if call is None:
-                yield None
-                continue
-            page = call.result()
-            number += 1
-            last = max(last, int(page.body.get("total_pages") or 1))
-            if self._too_many(number, promised):
-                raise self._endless(self.stream.path)
-            steady = steady and page.body.get("total_entries") == total
-            count(page)
-            yield self._new(page, stamp)
-            # only the pages that are ahead, and not the last one too, are kept in memory
-            del page, call
-        return len(old) >= total if stamp else steady and rows == total
-
-    def rows(self, **params: Any) -> Waiting[List[Dict[str, Any]]]:
-        """All rows of a list that fits into memory, from one undisturbed walk."""
-        rows: List[Dict[str, Any]] = []
-        for page in self.pages(**params):
-            if page is None:
-                yield None
-                continue
-            rows = [*([] if page.first else rows), *page.rows]
-        return rows
-
-
-class Ids:
-    """A set of ids in eight bytes each, for they are all that a long list leaves in memory."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._pages: List[array[int]] = []
-        self._odd: Set[Any] = set()
-
-    def __len__(self) -> int:
-        return self._count
-
-    def add(self, ids: Iterable[Any]) -> Set[Any]:
-        """Adds the ids of a page. Returns those that were not there before."""
-        new = set(ids) - self._odd
-        odd = {each for each in new if not isinstance(each, int) or each.bit_length() > 63}
-        self._odd |= odd
-        new -= odd
-        if new:
-            low, high = min(new), max(new)
-            for page in self._pages:
-                # ids grow with time, by which lists are sorted: few pages come near each other
-                if page[0] <= high and low <= page[-1]:
-                    new.difference_update(page)
-            if new:
-                self._pages.append(array("q", sorted(new)))
-        new |= odd
-        self._count += len(new)
-        return new
-
-
-def _id(row: Dict[str, Any]) -> Any:
-    """The id of a row; something that tells it from others where it has no proper one."""
-    value = row.get("id")
-    if isinstance(value, str) and value.isdecimal():
-        # the same row to a column of numbers
-        return int(value)
-    return value if isinstance(value, (int, str)) else repr(row if value is None else value)
 
 
 def check_same_host(url: str, base_url: str) -> None:

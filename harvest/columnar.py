@@ -16,7 +16,7 @@ from .settings import Stream
 from .values import storable
 
 if TYPE_CHECKING:
-    from .resources import Account
+    from .account import Account
 
 Row = Dict[str, Any]
 

@@ -13,11 +13,13 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set, 
 from dlt.common import Decimal
 from dlt.extract.items_transform import ItemTransform
 
-from .client import AccessRefused, Reader, RecordGone, Unsteady, Waiting
+from .account import Account
+from .client import AccessRefused, RecordGone
 from .held import AMOUNTS, Figures, Held, Key, Row
-from .resources import DATED, Account, windows
+from .pages import Reader, Unsteady, Waiting
+from .resources import DATED, windows
 from .settings import PER_PAGE, STREAMS, Stream
-from .values import _identifies
+from .values import identifies
 
 WHOLE_PAGES = 5
 """Time entries and expenses on more pages than this are compared by figures, not row by row."""
@@ -361,7 +363,7 @@ def _by_key(stream: Stream, rows: Sequence[Row]) -> Dict[Key, Row]:
     return {
         tuple(int(row[name]) for name in stream.key): row
         for row in rows
-        if all(_identifies(row.get(name)) for name in stream.key)
+        if all(identifies(row.get(name)) for name in stream.key)
     }
 
 

@@ -8,23 +8,21 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 import dlt
 from dlt.extract import DltSource
 
-from .client import AccessRefused, HarvestError, Page, Reader
+from .account import Account, Row, lacking, refusal
+from .client import AccessRefused, HarvestError, Page
 from .columnar import account_of
+from .pages import Reader
 from .resources import (
     DATED,
     PARENTS,
-    Account,
-    Row,
     SpentDates,
     backfilled_days,
     cover,
     due_windows,
     family_of,
-    lacking,
     list_since,
     listed_since,
     plan_of,
-    refusal,
     widened,
     windows,
 )

@@ -50,7 +50,7 @@ def storable(schema: Schema, stream: Stream, rows: List[Dict[str, Any]]) -> List
     keys = stream.key if stream.kind != "report" else ()
     found = []
     for row in rows:
-        odd = [name for name in keys if not _identifies(row.get(name))]
+        odd = [name for name in keys if not identifies(row.get(name))]
         if odd:
             logger.error(
                 f"{stream.name}: the row with {odd[0]} {row.get(odd[0])!r} is left out, since its"
@@ -62,7 +62,7 @@ def storable(schema: Schema, stream: Stream, rows: List[Dict[str, Any]]) -> List
     return found
 
 
-def _identifies(value: Any) -> bool:
+def identifies(value: Any) -> bool:
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return bool(re.fullmatch(r"\d{1,18}", str(value)))

@@ -120,7 +120,7 @@ def test_it_is_tried_again(copy: Copy, kind: str, said: pytest.LogCaptureFixture
     copy.check(*SOME)
 
 
-@pytest.mark.parametrize(("kind", "stream"), zip([*PASSING, *FINAL], cycle(PATHS), strict=False))
+@pytest.mark.parametrize(("kind", "stream"), [*zip([*PASSING, *FINAL], cycle(PATHS), strict=False)])
 def test_it_never_gets_better(copy: Copy, kind: str, stream: str) -> None:
     """Nothing of the run is loaded, and the next one goes on from the last good state."""
     fault, details, words = {**PASSING, **FINAL}[kind]
@@ -282,6 +282,21 @@ def test_links_of_numbered_lists_are_not_needed(copy: Copy, stream: str, fault: 
     copy.server.faults.add(f"({STREAMS[stream].path})", fault, times=None)
     copy.run(stream)
     copy.check(stream)
+
+
+@pytest.mark.parametrize("full_refresh", [False, True])
+def test_a_row_that_comes_twice_is_stored_once(
+    server: Server, destination: str, full_refresh: bool
+) -> None:
+    copy = Copy(server, destination)
+    for stream in ("clients", "time_entries", "users"):
+        rows = server.account.rows(stream)
+        # its id as text, too
+        twice = [*rows, rows[0], {**rows[1], "id": str(rows[1]["id"])}]
+        about = {"total_pages": 1, "total_entries": len(twice), "links": {}}
+        server.respond(f"/{stream}", {**about, stream: twice})
+    copy.run("clients", "time_entries", "users", full_refresh=full_refresh)
+    copy.check("clients", "time_entries", "users")
 
 
 def test_a_numbered_list_that_grows_for_ever(copy: Copy) -> None:

@@ -665,7 +665,7 @@ def test_two_hundred_thousand_entries() -> None:
         assert removed(copy) == {("time_entries", rows[77_777]["id"])}
         # what each load replaces is the next load's to put right
         assert differing(check(copy)) <= {"project_budget"}
-        copy.check(*REPORTS, names=False)
+        copy.check("time_clients", names=False)
 
 
 # ------------------------------------------------------------------ the script
