@@ -274,7 +274,7 @@ def test_files(lake: Callable[..., Copy]) -> None:
     with Server(account, limits=False) as server:
         copy = lake(server)
         streams = (
-            *("clients", "projects", "users", "project_assignments", "time_entries"),
+            *("clients", "projects", "users", "project_assignments", "time_entries", "expenses"),
             *("invoices", "invoice_messages", "invoice_payments", "time_projects", "uninvoiced"),
         )
         heal(copy, *streams)
