@@ -57,7 +57,7 @@ def test_a_token_that_expires_in_the_middle_is_renewed_once_for_all_threads(
 ) -> None:
     copy = by_oauth(server)
     # while many children are asked for side by side
-    server.latency = 0.02
+    server.latency = 0.15
     server.before(
         "/users/[0-9]+/cost_rates",
         lambda record: server.account.clock.advance(server.token_lifetime + 1),
