@@ -1,6 +1,7 @@
 """The account that a source reads: what its resources share in a run, and what they leave out."""
 
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Set, Tuple
+from weakref import WeakValueDictionary
 
 import dlt
 from dlt.common import logger
@@ -90,6 +91,13 @@ class Account:
         """
         run = self.run
         names = [dependent.name for dependent in on_behalf or (stream,)]
+        for name in names:
+            # the rows of one source come once each, which the schema promises
+            if run.load_id and _READING.setdefault((run.load_id, name), self) is not self:
+                raise HarvestError(
+                    f"{name} is read by two sources in one run, which would store its rows twice:"
+                    " run them one after the other."
+                )
         resources = [dlt.current.source().resources[name] for name in names]
         for resource in resources:
             if takes_parquet():
@@ -156,6 +164,10 @@ class Account:
         except AccessRefused:
             return False
         return company.body.get(feature) is False
+
+
+_READING: "WeakValueDictionary[Tuple[str, str], Account]" = WeakValueDictionary()
+"""Who reads a stream into a load package."""
 
 
 def lacking(stream: Stream) -> str:

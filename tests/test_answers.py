@@ -299,6 +299,19 @@ def test_a_row_that_comes_twice_is_stored_once(
     copy.check("clients", "time_entries", "users")
 
 
+@pytest.mark.parametrize("how", [{}, {"start_date": "2020-01-01", "end_date": "2099-01-01"}])
+def test_two_sources_in_one_run_do_not_store_rows_twice(copy: Copy, how: Dict[str, str]) -> None:
+    first, second = copy.source("time_entries", **how), copy.source("time_entries")
+    with pytest.raises(PipelineStepFailed, match="time_entries is read by two sources in one run"):
+        copy.pipeline.run([first, second])
+    copy.pipeline.drop_pending_packages()
+    # different streams are no matter, nor is one after the other
+    copy.pipeline.run([copy.source("clients"), copy.source("time_entries")])
+    copy.pipeline.run(first)
+    copy.pipeline.run(second)
+    copy.check("clients", "time_entries")
+
+
 def test_a_numbered_list_that_grows_for_ever(copy: Copy) -> None:
     def grow(body: Dict[str, Any]) -> None:
         body["total_pages"] = (body["page"] or 1) + 20
