@@ -193,7 +193,7 @@ def test_any_sequence(group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     # the same sequences each time
     @seed(SEED * len(GROUPS) + list(GROUPS).index(group))
-    @sequences({0: 4, 1: 600}.get(LONG, LONG))
+    @sequences({0: 3, 1: 600}.get(LONG, LONG))
     @given(st.integers(0, 99), st.lists(steps, min_size=1, max_size=8 if LONG else 4))
     def any_sequence(number: int, sequence: List[Step]) -> None:
         next(played)

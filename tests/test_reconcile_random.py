@@ -15,7 +15,7 @@ LONG = int(os.environ.get("LONG") or 0)
 """As in test_random.py."""
 random = settings(
     derandomize=not LONG,
-    max_examples={0: 3, 1: 500}.get(LONG, LONG),
+    max_examples={0: 2, 1: 500}.get(LONG, LONG),
     deadline=None,
     phases=[Phase.generate] if not LONG else [Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
