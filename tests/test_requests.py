@@ -170,13 +170,14 @@ def statuses(server: Server) -> "Counter[int]":
 
 
 def test_eight_threads_share_one_limiter(account: Account) -> None:
-    with Server(account, rate_limit=20, rate_window=3) as server:
+    # the margin for slow arrivals is a part of the window: a short one has none on a busy machine
+    with Server(account, rate_limit=20, rate_window=12) as server:
         together = threading.Barrier(8)
 
         def ask(_: int) -> None:
             # each thread with a client of its own, as sources have
             together.wait()
-            lane = Lane.of("eight threads", "api", 20, 3, workers=2)
+            lane = Lane.of("eight threads", "api", 20, 12, workers=2)
             client = client_of(server, lane)
             for _ in range(5):
                 client.get(Call("/clients", {}, "clients", "clients", lane, threading.Event()))
@@ -187,7 +188,7 @@ def test_eight_threads_share_one_limiter(account: Account) -> None:
 
 
 def test_sources_share_the_limiter(account: Account) -> None:
-    limits = {"rate_limit": 7, "rate_window": 3}
+    limits = {"rate_limit": 7, "rate_window": 12}
     with Server(account, **limits) as server:
         for streams in (("clients", "projects", "tasks", "roles"), ("clients", "contacts")):
             list(Copy(server, **limits).source(*streams))
