@@ -12,6 +12,7 @@ from dlt.common.runtime import signals
 
 from .client import AccessRefused, Call, HarvestClient, HarvestError, Page, check_same_host
 from .settings import PER_PAGE, Stream
+from .values import identifies
 
 T = TypeVar("T")
 Waiting = Generator[Any, None, T]
@@ -264,7 +265,7 @@ class Ids:
     def add(self, ids: Iterable[Any]) -> Set[Any]:
         """Adds the ids of a page. Returns those that were not there before."""
         new = set(ids) - self._odd
-        odd = {each for each in new if not isinstance(each, int) or each.bit_length() > 63}
+        odd = {each for each in new if not isinstance(each, int)}
         self._odd |= odd
         new -= odd
         if new:
@@ -282,8 +283,5 @@ class Ids:
 
 def _id(row: Dict[str, Any]) -> Any:
     """The id of a row; something that tells it from others where it has no proper one."""
-    value = row.get("id")
-    if isinstance(value, str) and value.isdecimal():
-        # the same row to a column of numbers
-        return int(value)
-    return value if isinstance(value, (int, str)) else repr(row if value is None else value)
+    value: Any = row.get("id")
+    return int(value) if identifies(value) else repr(row if value is None else value)

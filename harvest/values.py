@@ -63,6 +63,7 @@ def storable(schema: Schema, stream: Stream, rows: List[Dict[str, Any]]) -> List
 
 
 def identifies(value: Any) -> bool:
+    """Whether a value is a number of 64 bits, written as text or not."""
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return bool(re.fullmatch(r"\d{1,18}", str(value)))
