@@ -388,6 +388,7 @@ class Agency:
             for project in self.projects[:2]
             for member in project["team"]
         }
+        yesterday = self.today - timedelta(days=1)
         closed_before = self.today - timedelta(days=50)
         month: tuple[int, int] = (0, 0)
         choices: dict[int, list[Any]] = {}
@@ -402,7 +403,8 @@ class Agency:
             seconds = 52000 + int(random() * 30000)
             written = day
             if random() < 0.12:
-                written = day + timedelta(days=1 + int(random() * 4))
+                # not later than now, but not many at that very second either
+                written = max(day, min(day + timedelta(days=1 + int(random() * 4)), yesterday))
             created = min(f"{written}T{self.clock(seconds)}Z", self.end)
             updated, closed = created, 0
             chance = random()
@@ -412,6 +414,7 @@ class Agency:
                 updated = f"{approved}T{self.clock(int(random() * 86400))}Z"
             elif chance > 0.7:
                 moved = written + timedelta(days=int((chance - 0.7) * 60))
+                moved = max(written, min(moved, yesterday))
                 updated = min(f"{moved}T{self.clock(seconds + int(random() * 4000))}Z", self.end)
             started = ended = None
             if user["id"] % 3 == 0:
