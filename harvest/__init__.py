@@ -161,7 +161,7 @@ def harvest_source(
             resource = parent_resource(account, stream, listings[stream.name])
         else:
             resource = list_resource(account, stream)
-        resource.add_step(ToTable(stream, account, arrow=stream.name in DATED))
+        resource.add_step(ToTable(stream, account, arrow=stream.kind == "list"))
         yield delta.adapt(stream, resource) if account.delta else resource
 
 

@@ -10,6 +10,7 @@ from dlt.destinations import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harvest.settings import STREAMS
 from sandbox import Account, Server
 from sandbox.server import RequestRecord
 from tests.copy import Copy
@@ -17,6 +18,11 @@ from tests.copy import Copy
 Row = Dict[str, Any]
 Change = Callable[[List[Row]], Any]
 
+FLAT = (
+    *("clients", "contacts", "projects", "tasks", "task_assignments", "user_assignments"),
+    *("expense_categories", "invoice_item_categories", "estimate_item_categories"),
+)
+"""Lists whose rows have no lists in them, beside time entries and expenses."""
 PER_PAGE = 20
 """Rows of a page here, so that a few hundred make many pages."""
 
@@ -258,6 +264,17 @@ def test_a_column_of_odd_values_slows_nothing_down(served: Server) -> None:
 def test_expenses_too(ways: Ways) -> None:
     ways.check("expenses", {1: each(receipt={"url": "x", "pages": 3}, weather="sunny")})
     assert ways.declined == PER_PAGE
+
+
+@pytest.mark.parametrize("stream", FLAT)
+def test_other_lists_too(ways: Ways, served: Server, stream: str) -> None:
+    """First with a new field, on the first page if pages have numbers, then as they are."""
+    rows = len(served.account.rows(stream))
+    odd = min(rows, PER_PAGE) if STREAMS[stream].numbered else rows
+    ways.check(stream, {1: each(weather="sunny")})
+    assert (ways.columnar, ways.declined) == (rows - odd, odd)
+    ways.check(stream, {})
+    assert (ways.columnar, ways.declined) == (rows, 0)
 
 
 VALUES = st.one_of(
