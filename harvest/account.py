@@ -1,6 +1,6 @@
 """The account that a source reads: what its resources share in a run, and what they leave out."""
 
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 from weakref import WeakValueDictionary
 
 import dlt
@@ -8,6 +8,8 @@ from dlt.common import logger
 from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.common.runtime.collector import NULL_COLLECTOR
+from dlt.common.schema.typing import TTableSchema
+from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
@@ -31,6 +33,18 @@ class Run:
         self.asking: Set[str] = set()
         self.company = Reader(client, STREAMS["company"])
         self.requests_before = client.sent
+        # before there are rows: dlt keeps what it met while it looked for the destination's
+        # settings, and with that all that those who asked have in their hands
+        self._absent = _absent_lists() if load_id else []
+
+    def create_lists(self, stream: Stream) -> None:
+        """Has dlt create the tables of a stream's lists, which it would with their first row only.
+
+        It also does so for tables that are to be emptied, which those that do not exist yet may be.
+        """
+        if absent := [table for table in self._absent if table["parent"] == stream.name]:
+            state = dlt.current.load_package_state()["state"]
+            state.setdefault("truncated_tables", []).extend(absent)
 
 
 class Account:
@@ -164,6 +178,20 @@ class Account:
         except AccessRefused:
             return False
         return company.body.get(feature) is False
+
+
+def _absent_lists() -> List[TTableSchema]:
+    """Tables of lists that the destination has not got."""
+    tables = dlt.current.source_schema().tables.values()
+    lists = [table for table in tables if table.get("parent") and not has_table_seen_data(table)]
+    pipeline = dlt.current.pipeline()
+    if not lists or not pipeline.destination:
+        return []
+    with pipeline.destination_client() as client:
+        if not hasattr(client, "get_storage_tables"):
+            return []
+        there = dict(client.get_storage_tables([table["name"] for table in lists]))
+    return [table for table in lists if not there[table["name"]]]
 
 
 _READING: "WeakValueDictionary[Tuple[str, str], Account]" = WeakValueDictionary()

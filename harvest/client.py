@@ -64,6 +64,10 @@ class _Passing(Exception):
         self.wait = wait
 
 
+class Unreadable(_Passing):
+    """An answer came that is no page."""
+
+
 class Page(NamedTuple):
     """One answer of the API.
 
@@ -294,6 +298,7 @@ class Call(NamedTuple):
         lane (Lane): The speed limit that it falls under.
         stop (threading.Event): Set when nobody waits for the answer any more.
         of_record (bool): It is asked of one record, so that 404 means that the record is gone.
+        unreadable (Optional[Answer]): An answer that has come already, to no use.
     """
 
     url: str
@@ -303,6 +308,39 @@ class Call(NamedTuple):
     lane: Lane
     stop: threading.Event
     of_record: bool = False
+    unreadable: Optional["Answer"] = None
+
+
+class Answer(NamedTuple):
+    """An answer as it came: decoded, it takes several times the memory.
+
+    Attributes:
+        call (Call): What was asked.
+        content (bytes): JSON, or what came in its place.
+        kind (str): What it calls itself, `application/json` or other.
+        now (str): Harvest's clock, as in `2017-06-26T21:01:52Z`.
+    """
+
+    call: Call
+    content: bytes
+    kind: str
+    now: str
+
+    def page(self) -> Page:
+        """Decodes it.
+
+        Raises:
+            Unreadable: It is no page.
+        """
+        try:
+            body = decode(self.content)
+        except ValueError:
+            raise Unreadable(f"the answer is {self.kind} and not whole JSON") from None
+        field = self.call.field
+        rows = body.get(field) if isinstance(body, dict) and field else [body]
+        if not isinstance(body, dict) or not isinstance(rows, list):
+            raise Unreadable(f"the answer has no {field or 'object'}")
+        return Page(body, rows, self.now)
 
 
 class HarvestClient:
@@ -362,7 +400,7 @@ class HarvestClient:
             if not self.account_id:
                 url = f"{self._id_url}/accounts"
                 call = Call(url, {}, "accounts", "accounts", self._api, stop)
-                found = self._patiently(call, {})
+                found = self._patiently(call, {}, check=True).page()
                 rows = [row for row in found.rows if row.get("product") == "harvest"]
                 if len(rows) != 1:
                     names = ", ".join(f"{row.get('id')} ({row.get('name')})" for row in rows)
@@ -376,8 +414,11 @@ class HarvestClient:
                 self.account_id = str(rows[0]["id"])
             return self.account_id
 
-    def get(self, call: Call) -> Page:
-        """Reads one page, however many attempts it takes.
+    def get(self, call: Call) -> Answer:
+        """Asks for one page, however many attempts it takes.
+
+        Whether the answer is readable is seen when it is read. A call that comes again with an
+        unreadable one goes on where that left off, and its answer is readable.
 
         Raises:
             AccessRefused: 403.
@@ -387,10 +428,17 @@ class HarvestClient:
         url = self.base_url + call.url if call.url.startswith("/") else call.url
         check_same_host(url, self.base_url)
         headers = {"Harvest-Account-Id": self._account(call.stop)}
-        return self._patiently(call._replace(url=url), headers)
+        return self._patiently(call._replace(url=url), headers, check=bool(call.unreadable))
 
-    def _patiently(self, call: Call, headers: Dict[str, str]) -> Page:
+    def _patiently(self, call: Call, headers: Dict[str, str], check: bool) -> Answer:
         attempts = self._runtime.request_max_attempts
+        come = [call.unreadable] if call.unreadable else []
+
+        def attempt() -> Answer:
+            answer = come.pop() if come else self._attempt(call, headers)
+            if check:
+                answer.page()
+            return answer
 
         def wait(state: RetryCallState) -> float:
             fault = state.outcome.exception() if state.outcome else None
@@ -420,14 +468,14 @@ class HarvestClient:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, call, headers)
+            return retrying(attempt)
         except _Passing as fault:
             raise HarvestError(
                 f"{call.name}: {call.url.split('?')[0]} could not be read in {attempts} attempts:"
                 f" {fault}; run again later, and it goes on from the last good state."
             ) from None
 
-    def _attempt(self, call: Call, headers: Dict[str, str]) -> Page:
+    def _attempt(self, call: Call, headers: Dict[str, str]) -> Answer:
         try:
             token = self._token.get(self._session)
             answer = self._ask(call, headers, token)
@@ -437,15 +485,9 @@ class HarvestClient:
             raise _Passing(_in_words(error)) from None
         if answer.status_code != 200:
             raise self._meaning(answer, call)
-        try:
-            body = decode(answer.content)
-        except ValueError:
-            kind = answer.headers.get("Content-Type", "something").split(";")[0]
-            raise _Passing(f"the answer is {kind} and not whole JSON") from None
-        rows = body.get(call.field) if isinstance(body, dict) and call.field else [body]
-        if not isinstance(body, dict) or not isinstance(rows, list):
-            raise _Passing(f"the answer has no {call.field or 'object'}")
-        return Page(body, rows, _date(answer).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        kind = answer.headers.get("Content-Type", "something").split(";")[0]
+        now = _date(answer).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Answer(call, answer.content, kind, now)
 
     def _ask(self, call: Call, headers: Dict[str, str], token: str) -> requests.Response:
         call.lane.enter(call.stop)

@@ -348,10 +348,9 @@ class Comparing:
             keys = sorted(doubtful)
             calls = reader.side_by_side(reader.submit(f"{stream.path}/{key}") for (key,) in keys)
             for key in keys:
-                while (call := next(calls)) is None:
-                    yield None
                 try:
-                    self._compare_rows(found, call.result().rows)
+                    page = yield from reader.wait(next(calls))
+                    self._compare_rows(found, page.rows)
                 except RecordGone as answer:
                     if answer.status == 404:
                         gone.add(key)

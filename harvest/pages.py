@@ -10,7 +10,16 @@ from typing import Any, Deque, Dict, Generator, Iterable, Iterator, List, Option
 from dlt.common import logger
 from dlt.common.runtime import signals
 
-from .client import AccessRefused, Call, HarvestClient, HarvestError, Page, check_same_host
+from .client import (
+    AccessRefused,
+    Answer,
+    Call,
+    HarvestClient,
+    HarvestError,
+    Page,
+    Unreadable,
+    check_same_host,
+)
 from .settings import PER_PAGE, Stream
 from .values import identifies
 
@@ -19,7 +28,7 @@ Waiting = Generator[Any, None, T]
 """A generator that yields None, which dlt takes as "ask the others first", until it returns."""
 
 AHEAD = 4
-"""Requests that one stream has under way at once: memory holds that many of its pages."""
+"""Requests that one stream has under way at once: memory holds that many of its answers."""
 REREADS = 5
 """Times that a list is read again because its rows moved while it was read."""
 
@@ -39,8 +48,8 @@ class Reader:
         self._client = client
         self.stream = stream
         self._stop = threading.Event()
-        self._futures: Set[Future[Page]] = set()
-        self._once: Optional[Future[Page]] = None
+        self._futures: Set[Future[Answer]] = set()
+        self._once: Optional[Future[Answer]] = None
         self._begun = False
         self._yielded = Ids()
         self.answers = 0
@@ -53,14 +62,16 @@ class Reader:
         for future in list(self._futures):
             future.cancel()
 
-    def submit(self, url: str, params: Optional[Dict[str, Any]] = None) -> "Future[Page]":
+    def submit(self, url: str, params: Optional[Dict[str, Any]] = None) -> "Future[Answer]":
         """Starts one request. `params` None means that `url` has them, as `links.next` does."""
         lane = self._client.lane(self.stream)
         field = self.stream.field if self.stream.key else ""
         query = {"per_page": PER_PAGE, **params} if params is not None and field else {}
         of_record = self.stream.kind == "child"
-        call = Call(url, query, self.stream.name, field, lane, self._stop, of_record)
-        future = lane.submit(self._client.get, call)
+        return self._send(Call(url, query, self.stream.name, field, lane, self._stop, of_record))
+
+    def _send(self, call: Call) -> "Future[Answer]":
+        future = call.lane.submit(self._client.get, call)
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return future
@@ -70,29 +81,33 @@ class Reader:
         self._once = self._once or self.submit(path)
         try:
             return (yield from self.wait(self._once))
-        finally:
-            if not self._once.done():
-                self._stop.set()
+        except BaseException:
+            self._stop.set()
+            raise
 
-    def wait(self, future: "Future[T]") -> Waiting[T]:
-        while not future.done():
-            signals.raise_if_signalled()
-            yield None
-        self.answers += 1
-        return future.result()
+    def wait(self, future: "Future[Answer]") -> Waiting[Page]:
+        """The page that an answer brings."""
+        while True:
+            while not future.done():
+                signals.raise_if_signalled()
+                yield None
+            answer = future.result()
+            try:
+                page = answer.page()
+            except Unreadable:
+                future = self._send(answer.call._replace(unreadable=answer))
+                continue
+            self.answers += 1
+            return page
 
-    def side_by_side(self, calls: Iterator["Future[Page]"]) -> Iterator[Optional["Future[Page]"]]:
-        """The calls in order, each when it is done, with up to `AHEAD` of them under way."""
-        ahead: Deque[Future[Page]] = deque()
+    def side_by_side(self, calls: Iterator["Future[Answer]"]) -> Iterator["Future[Answer]"]:
+        """The calls in order, with up to `AHEAD` of them under way."""
+        ahead: Deque[Future[Answer]] = deque()
         while True:
             while len(ahead) < AHEAD and (call := next(calls, None)) is not None:
                 ahead.append(call)
             if not ahead:
                 return
-            while not ahead[0].done():
-                signals.raise_if_signalled()
-                yield None
-            self.answers += 1
             yield ahead.popleft()
 
     def pages(self, stamp: str = "", **params: Any) -> Iterator[Optional[Page]]:
@@ -145,8 +160,7 @@ class Reader:
 
     def _linked(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
         """Walks by `links.next`, which leads on reliably where Harvest pages by cursor."""
-        first: Page = yield from self.wait(self.submit(self.stream.path, params))
-        for page in self.follow(first):
+        for page in self.follow((yield from self.wait(self.submit(self.stream.path, params)))):
             yield page and self._new(page, stamp)
         return True
 
@@ -179,11 +193,7 @@ class Reader:
         A row that changed in between comes with the next run, since the cursor stays behind.
         """
         self._begun = True
-        if not stamp:
-            return page
-        rows = {_id(row): row for row in page.rows}
-        new = self._yielded.add(rows)
-        return page._replace(rows=[row for key, row in rows.items() if key in new])
+        return page._replace(rows=_first_met(page.rows, self._yielded)) if stamp else page
 
     def _numbered(self, params: Dict[str, Any], stamp: str, strict: bool) -> Waiting[bool]:
         """Walks the page numbers. Returns whether no row can have slipped through.
@@ -199,46 +209,46 @@ class Reader:
         began = page.now
         promised = last = int(page.body.get("total_pages") or 1)
         total = int(page.body["total_entries"]) if last > 1 else 0
-        old = Ids()
-        rows = 0
+        met = Ids()
+        old = rows = 0
         steady = True
 
-        def numbers() -> Iterator["Future[Page]"]:
+        def numbers() -> Iterator["Future[Answer]"]:
             number = 1
             # `last` grows when rows are added meanwhile
             while number < last:
                 number += 1
                 yield self.submit(self.stream.path, {**params, "page": number})
 
-        def count(page: Page) -> None:
-            nonlocal rows
+        def count(page: Page) -> Page:
+            """Counts the rows, and returns the page with those that were not yielded before."""
+            nonlocal rows, old
             rows += len(page.rows)
+            new = self._new(page, stamp)
             if stamp and last > 1:
-                old.add(_id(row) for row in page.rows if is_old(str(row.get(stamp) or "")))
+                # in the first walk, a row that is met for the first time is also yielded
+                first_met = new.rows if strict else _first_met(page.rows, met)
+                old += sum(is_old(str(row.get(stamp) or "")) for row in first_met)
+            return new
 
         def is_old(since: str) -> bool:
             return since < began or (since == began and not strict)
 
-        count(page)
-        yield self._new(page._replace(first=True), stamp)
+        yield count(page._replace(first=True))
         if promised == 1:
             return True
         number = 1
         for call in self.side_by_side(numbers()):
-            if call is None:
-                yield None
-                continue
-            page = call.result()
+            page = yield from self.wait(call)
             number += 1
             last = max(last, int(page.body.get("total_pages") or 1))
             if self._too_many(number, promised):
                 raise self._endless(self.stream.path)
             steady = steady and page.body.get("total_entries") == total
-            count(page)
-            yield self._new(page, stamp)
+            yield count(page)
             # only the pages that are ahead, and not the last one too, are kept in memory
             del page, call
-        return len(old) >= total if stamp else steady and rows == total
+        return old >= total if stamp else steady and rows == total
 
     def rows(self, **params: Any) -> Waiting[List[Dict[str, Any]]]:
         """All rows of a list that fits into memory, from one undisturbed walk."""
@@ -255,12 +265,10 @@ class Ids:
     """A set of ids in eight bytes each, for they are all that a long list leaves in memory."""
 
     def __init__(self) -> None:
-        self._count = 0
-        self._pages: List[array[int]] = []
+        # in one piece each: small ones would lie between what comes and goes with each page
+        self._ids = array("q")
+        self._ends = array("q")
         self._odd: Set[Any] = set()
-
-    def __len__(self) -> int:
-        return self._count
 
     def add(self, ids: Iterable[Any]) -> Set[Any]:
         """Adds the ids of a page. Returns those that were not there before."""
@@ -270,15 +278,23 @@ class Ids:
         new -= odd
         if new:
             low, high = min(new), max(new)
-            for page in self._pages:
+            start = 0
+            for end in self._ends:
                 # ids grow with time, by which lists are sorted: few pages come near each other
-                if page[0] <= high and low <= page[-1]:
-                    new.difference_update(page)
+                if self._ids[start] <= high and low <= self._ids[end - 1]:
+                    new.difference_update(self._ids[start:end])
+                start = end
             if new:
-                self._pages.append(array("q", sorted(new)))
-        new |= odd
-        self._count += len(new)
-        return new
+                self._ids.extend(sorted(new))
+                self._ends.append(len(self._ids))
+        return new | odd
+
+
+def _first_met(rows: List[Dict[str, Any]], met: Ids) -> List[Dict[str, Any]]:
+    """The rows with ids that were not met before, each once."""
+    by_id = {_id(row): row for row in rows}
+    new = met.add(by_id)
+    return [row for key, row in by_id.items() if key in new]
 
 
 def _id(row: Dict[str, Any]) -> Any:

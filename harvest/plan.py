@@ -3,13 +3,14 @@
 import math
 import time
 from concurrent.futures import Future
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import dlt
 from dlt.extract import DltSource
 
 from .account import Account, Row, lacking, refusal
-from .client import AccessRefused, HarvestError, Page
+from .client import AccessRefused, Answer, HarvestError, Page
 from .columnar import account_of
 from .pages import Reader
 from .resources import (
@@ -27,6 +28,9 @@ from .resources import (
     windows,
 )
 from .settings import PER_PAGE, STREAMS, Stream
+
+Asked = Callable[[], Page]
+"""Waits for an answer that was asked for."""
 
 
 class Planned(NamedTuple):
@@ -120,7 +124,7 @@ class _Asking:
         self._state = state
         self._full_refresh = full_refresh
         self._selected = selected
-        self._answers: Dict[Tuple[Any, ...], Future[Page]] = {}
+        self._answers: Dict[Tuple[Any, ...], Asked] = {}
 
     def plan(self) -> List[Planned]:
         """What would be read of each stream."""
@@ -166,7 +170,7 @@ class _Asking:
         selected = stream.name in self._selected
         yield None
         if selected or any(STREAMS[name].feature for name in features):
-            self._ask(stream).result()
+            self._ask(stream)()
             reads = "all" if selected else "which features are switched on"
             yield Planned(stream.name, reads, 1 if selected else None, 1)
 
@@ -253,10 +257,10 @@ class _Asking:
             return known
         since = None if looked else list_since(self._account, self._known(stream))
         try:
-            first = self._ask(stream, updated_since=since).result()
+            first = self._ask(stream, updated_since=since)()
             last = first
             if first.next_url:
-                last = self._submit(stream, first.body["links"]["last"], None).result()
+                last = self._submit(stream, first.body["links"]["last"], None)()
         except AccessRefused:
             return known
         return widened(None, [*first.rows, *last.rows], known)
@@ -268,24 +272,36 @@ class _Asking:
         known: Row = self._state.get("resources", {}).get(stream.name, {})
         return known
 
-    def _ask(self, stream: Stream, **params: Any) -> "Future[Page]":
+    def _ask(self, stream: Stream, **params: Any) -> Asked:
         """Asks for one row, and thereby for the number of rows."""
         params = {name: value for name, value in params.items() if value is not None}
         return self._submit(stream, stream.path, {"per_page": 1, **params})
 
-    def _submit(self, stream: Stream, url: str, params: Optional[Row]) -> "Future[Page]":
+    def _submit(self, stream: Stream, url: str, params: Optional[Row]) -> Asked:
         key = (url, *(params or {}).items())
         if key not in self._answers:
             reader = Reader(self._account.client, stream)
-            self._answers[key] = reader.submit(url, params)
+            self._answers[key] = partial(_finish, reader, reader.submit(url, params))
         return self._answers[key]
 
     def _lacks(self, feature: str) -> bool:
         try:
-            return self._ask(STREAMS["company"]).result().body.get(feature) is False
+            return self._ask(STREAMS["company"])().body.get(feature) is False
         except AccessRefused:
             return False
 
 
-def _total(page: "Future[Page]") -> int:
-    return int(page.result().body["total_entries"])
+def _finish(reader: Reader, future: "Future[Answer]") -> Page:
+    """Waits for a page with nothing else to do."""
+    waiting = reader.wait(future)
+    try:
+        while True:
+            next(waiting)
+            time.sleep(0.01)
+    except StopIteration as ended:
+        page: Page = ended.value
+        return page
+
+
+def _total(asked: Asked) -> int:
+    return int(asked().body["total_entries"])

@@ -17,15 +17,12 @@ from typing import (
 
 import dlt
 from dlt.common import logger
-from dlt.common.schema import Schema
-from dlt.common.schema.utils import has_table_seen_data
-from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract import DltResource
 
 from . import delta
 from .account import Account, Items, Row
-from .client import HarvestError, Page, RecordGone
+from .client import Answer, HarvestError, RecordGone
 from .pages import Reader, Waiting
 from .settings import STREAMS, Stream
 
@@ -111,7 +108,7 @@ def list_resource(account: Account, stream: Stream) -> DltResource:
                 cursor.now = cursor.now or page.now
                 if stream.name in DATED:
                     dates = widened(dates, page.rows)
-                yield from _rows(stream, page.rows)
+                yield from _rows(account, stream, page.rows)
             if stream.name in DATED:
                 known = dlt.current.source_state().setdefault("spent_dates", {})
                 known[stream.name] = widened(dates, [], known.get(stream.name))
@@ -152,7 +149,7 @@ def range_resource(account: Account, stream: Stream) -> DltResource:
         def work(reader: Reader) -> Items:
             # rows can come into the range by being edited, too: it is `updated_at` that tells
             for page in reader.pages("updated_at", **{"from": first, "to": last}):
-                yield from _rows(stream, page.rows) if page else [None]
+                yield from _rows(account, stream, page.rows) if page else [None]
 
         yield from account.read(stream, work)
 
@@ -194,7 +191,7 @@ def whole_resource(account: Account, stream: Stream) -> DltResource:
                 found = (yield from account.company()).rows
             else:
                 found = yield from reader.rows()
-            yield from _rows(stream, found)
+            yield from _rows(account, stream, found)
 
         yield from account.read(stream, work)
 
@@ -260,6 +257,8 @@ def parent_listing(account: Account, parent: Stream) -> DltResource:
                 walk.now = walk.now or page.now
                 walk.open += len(children)
                 yield ParentPage(walk, page.rows)
+                # stored long before what is below its rows has been read
+                del page
             while walk.open:
                 yield None
             for child in children:
@@ -323,7 +322,7 @@ def parent_resource(account: Account, stream: Stream, listing: DltResource) -> D
     )
     def rows(page: ParentPage) -> Items:
         cursor.now = page.walk.now
-        yield from _rows(stream, page.rows)
+        yield from _rows(account, stream, page.rows)
 
     # not as an argument: dlt would then begin anew with each page, from where the last one ended
     rows.apply_hints(incremental=cursor.incremental(account.start_date))
@@ -349,6 +348,7 @@ def child_resource(account: Account, stream: Stream, listing: DltResource) -> Dl
             for parent in page.rows
             if plan.since is None or (parent.get("updated_at") or plan.since) >= plan.since
         ]
+        del page
 
         def work(reader: Reader) -> Items:
             having = [parent for parent, has in parents if has]
@@ -359,18 +359,18 @@ def child_resource(account: Account, stream: Stream, listing: DltResource) -> Dl
                 found: Optional[List[Row]] = []
                 if has:
                     walk.read.add(stream.name)
-                    while (call := next(calls)) is None:
-                        yield None
-                    found = yield from _all_of(reader, call)
+                    found = yield from _all_of(reader, next(calls))
                 if found is None:
                     continue
                 key = {stream.parent_key: parent}
                 if found:
                     rows = [{**key, **row} for row in found]
-                    yield from _rows(stream, delta.named(stream, rows) if account.delta else rows)
+                    yield from _rows(
+                        account, stream, delta.named(stream, rows) if account.delta else rows
+                    )
                 elif plan.again and not account.delta:
                     yield [_tombstone(stream, key)]
-            yield from _rows(stream, [])
+            yield from _rows(account, stream, [])
 
         yield from account.read(stream, work)
         walk.open -= 1
@@ -378,11 +378,11 @@ def child_resource(account: Account, stream: Stream, listing: DltResource) -> Dl
     return rows
 
 
-def _all_of(reader: Reader, call: "Future[Page]") -> Waiting[Optional[List[Row]]]:
+def _all_of(reader: Reader, call: "Future[Answer]") -> Waiting[Optional[List[Row]]]:
     """The rows below one parent; None when the parent is gone."""
     try:
         rows: List[Row] = []
-        for page in reader.follow(call.result()):
+        for page in reader.follow((yield from reader.wait(call))):
             if page is None:
                 yield None
                 continue
@@ -444,9 +444,7 @@ def report_resource(
                 reader.submit(stream.path, {"from": start, "to": end}) for start, end in due
             )
             for start, end in due:
-                while (call := next(calls)) is None:
-                    yield None
-                page = call.result()
+                page = yield from reader.wait(next(calls))
                 # for reconciling: what the report was made from may have changed since
                 read_at[f"{start}/{end}"] = page.now
                 found = page.rows
@@ -454,13 +452,13 @@ def report_resource(
                     found = yield from reader.rows(**{"from": start, "to": end})
                 key = {"period_start": str(start), "period_end": str(end)}
                 if found:
-                    yield from _rows(stream, [{**key, **row} for row in found])
+                    yield from _rows(account, stream, [{**key, **row} for row in found])
                 elif list(key.values()) in known:
                     yield [_tombstone(stream, key)]
             for window in old:
                 key = dict(zip(("period_start", "period_end"), window, strict=True))
                 yield [_tombstone(stream, key)]
-            yield from _rows(stream, [])
+            yield from _rows(account, stream, [])
 
         yield from account.read(stream, work)
 
@@ -568,36 +566,12 @@ def _tombstone(stream: Stream, key: Row) -> Row:
     return {**ids, **key, "deleted_at": datetime.now(timezone.utc)}
 
 
-def _rows(stream: Stream, rows: List[Row]) -> Items:
-    """Yields rows as dlt should get them, or creates the table if there are none yet."""
+def _rows(account: Account, stream: Stream, rows: List[Row]) -> Items:
+    """Yields rows as dlt should get them, or creates the tables if there are none yet."""
     if rows:
         yield rows
     state = dlt.current.resource_state(stream.name)
     if not state.get("created"):
         state["created"] = True
         yield dlt.mark.materialize_table_schema()
-        _create_lists(dlt.current.source_schema(), stream)
-
-
-def _create_lists(schema: Schema, stream: Stream) -> None:
-    """Has dlt create the tables of a stream's lists, which it would with their first row only.
-
-    It also does so for tables that are to be emptied, which those that do not exist yet may be.
-    """
-    lists = [
-        table
-        for table in schema.tables.values()
-        if table.get("parent") == stream.name and not has_table_seen_data(table)
-    ]
-    try:
-        package = dlt.current.load_package_state()["state"]
-    except CurrentLoadPackageStateNotAvailable:
-        return
-    pipeline = dlt.current.pipeline()
-    if not lists or not pipeline.destination:
-        return
-    with pipeline.destination_client() as client:
-        if hasattr(client, "get_storage_tables"):
-            there = dict(client.get_storage_tables([table["name"] for table in lists]))
-            missing = [table for table in lists if not there[table["name"]]]
-            package.setdefault("truncated_tables", []).extend(missing)
+        account.run.create_lists(stream)

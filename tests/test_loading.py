@@ -1,8 +1,13 @@
 """What arrives: every stream, row and field, at first and after changes."""
 
+import gc
+from typing import Any, List
+
 import dlt
 import pytest
 
+from harvest.client import Page
+from harvest.resources import ParentPage
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
@@ -76,6 +81,19 @@ def test_lists_of_several_pages(stream: str) -> None:
         copy.check(stream)
         assert len(copy.rows(stream)) > 4000
         assert len(copy.requests()) == 3
+
+
+def test_pages_are_forgotten(copy: Copy) -> None:
+    """Memory stays flat: nothing of what was passed on is kept until the run ends, or longer."""
+
+    def pages() -> List[Any]:
+        return [each for each in gc.get_objects() if type(each) in (Page, ParentPage)]
+
+    before = pages()
+    source = copy.source()
+    copy.pipeline.run(source)
+    gc.collect()
+    assert [each for each in pages() if not any(each is other for other in before)] == []
 
 
 def test_without_a_pipeline(copy: Copy) -> None:
