@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, Optional
 TOKEN, ACCOUNT_ID = "sandbox-token", "1000001"
 """What `python -m sandbox` lets in."""
 
-DUCKDB = {"memory_limit": "60MB", "threads": 1, "preserve_insertion_order": False}
+DUCKDB = {"memory_limit": "50MB", "threads": 1, "preserve_insertion_order": False}
 """DuckDB's own settings.
 
 DuckDB runs inside of the process that is measured, and takes up to 80 % of the machine's memory to

@@ -1,4 +1,4 @@
-"""The last step of each resource: rows as tables can hold them, long lists as Arrow tables."""
+"""The last step of each resource: rows as tables can hold them, lists as Arrow tables."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence
 
@@ -22,12 +22,12 @@ Row = Dict[str, Any]
 
 
 class ToTable(ItemTransform[Any, Dict[str, Any]]):
-    """Turns pages of rows into what the destination can hold; time entries into Arrow tables.
+    """Turns pages of rows into what the destination can hold, those of lists into Arrow tables.
 
     dlt looks at each row and value of a list of dictionaries; on Arrow tables it works by column.
-    A page with anything in it that the schema does not foresee (another field, another type, a
-    number that does not fit) stays a list of dictionaries, from which dlt makes new columns. Both
-    ways lead to the same table.
+    A page with lists in its rows, or anything that the schema does not foresee (another field,
+    another type, a number that does not fit), stays a list of dictionaries, from which dlt makes
+    new tables and columns. Both ways lead to the same table.
 
     Args:
         stream (Stream): The stream.
