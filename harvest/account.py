@@ -181,9 +181,18 @@ class Account:
 
 
 def _absent_lists() -> List[TTableSchema]:
-    """Tables of lists that the destination has not got."""
-    tables = dlt.current.source_schema().tables.values()
-    lists = [table for table in tables if table.get("parent") and not has_table_seen_data(table)]
+    """Tables of lists that the destination has not got, of the streams that were never loaded."""
+    known = dlt.current.source_state().get("resources", {})
+    new = {
+        name
+        for name in dlt.current.source().resources.selected
+        if not known.get(name, {}).get("created")
+    }
+    lists = [
+        table
+        for table in dlt.current.source_schema().tables.values()
+        if table.get("parent") in new and not has_table_seen_data(table)
+    ]
     pipeline = dlt.current.pipeline()
     if not lists or not pipeline.destination:
         return []
