@@ -27,8 +27,11 @@ T = TypeVar("T")
 Waiting = Generator[Any, None, T]
 """A generator that yields None, which dlt takes as "ask the others first", until it returns."""
 
-AHEAD = 4
-"""Requests that one stream has under way at once: memory holds that many of its answers."""
+AHEAD = 8
+"""Requests that one stream has under way at once, whose answers wait in memory as they came.
+
+A list is read as fast as Harvest allows where an answer takes no longer than 1.2 seconds.
+"""
 REREADS = 5
 """Times that a list is read again because its rows moved while it was read."""
 
