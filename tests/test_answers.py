@@ -341,9 +341,9 @@ def test_the_network_is_gone(server: Server) -> None:
 def test_one_sentence_and_no_traceback(server: Server) -> None:
     env = environment(server, RATE_WINDOW="0.1")
     assert run("--resources", "clients,tasks", env=env).returncode == 0
-    server.faults.add("/clients", "html", times=None)
+    fault = server.faults.add("/clients", "html", times=None)
     done = run("--resources", "clients,tasks", env=env)
-    assert done.returncode == 1
+    assert (done.returncode, fault.hits) == (1, 5)
     assert done.stdout == ""
     lines = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
     assert lines == [

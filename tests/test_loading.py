@@ -7,6 +7,7 @@ import dlt
 import pytest
 
 from harvest.client import Page
+from harvest.pages import AHEAD
 from harvest.resources import ParentPage
 from harvest.settings import STREAMS
 from sandbox import Account, Server
@@ -84,16 +85,30 @@ def test_lists_of_several_pages(stream: str) -> None:
 
 
 def test_pages_are_forgotten(copy: Copy) -> None:
-    """Memory stays flat: nothing of what was passed on is kept until the run ends, or longer."""
-
-    def pages() -> List[Any]:
-        return [each for each in gc.get_objects() if type(each) in (Page, ParentPage)]
-
+    """Memory stays flat: no page outlives the run."""
     before = pages()
     source = copy.source()
     copy.pipeline.run(source)
     gc.collect()
     assert [each for each in pages() if not any(each is other for other in before)] == []
+
+
+def test_parents_are_forgotten_while_their_children_are_read(copy: Copy) -> None:
+    kept: List[int] = []
+
+    def count(_: Any) -> None:
+        there = [each for each in pages() if type(each) is ParentPage or "invoices" in each.body]
+        kept.append(len(there))
+
+    copy.server.before("/invoices/[0-9]+/messages", count, times=None)
+    copy.run("invoices", "invoice_messages")
+    assert len(kept) > 2 * AHEAD
+    assert kept[-1] == 0
+
+
+def pages() -> List[Any]:
+    """The pages of lists that are in memory."""
+    return [each for each in gc.get_objects() if type(each) in (Page, ParentPage)]
 
 
 def test_without_a_pipeline(copy: Copy) -> None:
