@@ -36,8 +36,8 @@ DIAGRAMS = {
         " billable_rates cost_rates teammates users",
     ),
     "Paid time off": (
-        "Requests, allocations and balances of each person. These tables are declared from Harvest's"
-        " documentation alone: no live answer has been compared with them yet.",
+        "Requests, allocations and balances of each person. These tables are declared from"
+        " Harvest's documentation alone: no live answer has been compared with them yet.",
         "pto_requests pto_requests__request_days pto_allocations pto_balances pto_types"
         " pto_assignments pto_work_schedules pto_holiday_calendars"
         " pto_holiday_calendars__entries users",
