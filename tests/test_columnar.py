@@ -35,11 +35,6 @@ class Plain(duckdb):  # type: ignore[misc]
         return capabilities
 
 
-@pytest.fixture(autouse=True)
-def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.server._size", lambda asked, default: PER_PAGE)
-
-
 @pytest.fixture(scope="module")
 def agency() -> Account:
     return Account.generate(seed=11, time_entries=130, years=0.5)
@@ -47,7 +42,7 @@ def agency() -> Account:
 
 @pytest.fixture
 def served(agency: Account) -> Iterator[Server]:
-    with Server(agency, limits=False) as server:
+    with Server(agency, limits=False, page_size=PER_PAGE) as server:
         yield server
 
 
@@ -231,7 +226,7 @@ def test_pages_that_stay_rows(third: int) -> None:
     """Every other page is odd, each in another way, beginning with the first."""
     changes = [*DECLINED.values()][third::3]
     account = Account.generate(seed=11, time_entries=2 * PER_PAGE * len(changes), years=0.5)
-    with Server(account, limits=False) as server:
+    with Server(account, limits=False, page_size=PER_PAGE) as server:
         ways = Ways(server)
         ways.check("time_entries", {2 * n + 1: change for n, change in enumerate(changes)})
     # a row without an id is left out
@@ -241,7 +236,7 @@ def test_pages_that_stay_rows(third: int) -> None:
 
 def test_pages_that_become_tables() -> None:
     account = Account.generate(seed=11, time_entries=PER_PAGE * len(TURNED), years=0.5)
-    with Server(account, limits=False) as server:
+    with Server(account, limits=False, page_size=PER_PAGE) as server:
         ways = Ways(server)
         ways.check("time_entries", dict(enumerate(TURNED.values(), 1)))
     assert (ways.columnar, ways.declined) == (PER_PAGE * len(TURNED), 0)
