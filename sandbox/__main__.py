@@ -15,8 +15,8 @@ from urllib.request import Request, urlopen
 
 from .account import Account
 from .api import ROLES, TIME_OFF_ANSWERS, Api
-from .catalog import LISTINGS, PAGES
 from .changes import KINDS
+from .listings import LISTINGS, PAGES
 from .server import Server
 
 PORT = 8722

@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from . import visibility
-from .account import Account, Conditions
-from .catalog import BALANCES, LISTINGS, PAGES, PROJECT_LISTINGS, TIME_OFF, Listing
+from .account import Account
 from .errors import Refusal, not_found
+from .listings import BALANCES, LISTINGS, PAGES, PROJECT_LISTINGS, TIME_OFF, Listing
 from .pages import Key, Page
 from .parameters import MAX_PER_PAGE, page_size, parse, positive
 from .reports import REPORTS
 from .sign_in import SignIn
+from .store import Conditions
 
 JSON = "application/json; charset=utf-8"
 LONGEST_REPORT = 365
@@ -102,7 +103,7 @@ class Api(SignIn):
     Args:
         account: what they are about.
         tokens: personal access tokens that are valid; one is made up by default.
-        pages: how lists page that do not page as usual: stream -> one of `catalog.PAGES`.
+        pages: how lists page that do not page as usual: stream -> one of `listings.PAGES`.
         paid_time_off: what is answered about it: `on`, `403`, `404` or `empty`.
         page_size: how many rows a page has, whatever is asked; None for what is asked.
 
@@ -143,7 +144,7 @@ class Api(SignIn):
         """Change how lists page.
 
         Args:
-            style: one of `catalog.PAGES`.
+            style: one of `listings.PAGES`.
             *streams: which lists, reports included; all of them where none is named.
 
         Raises:

@@ -52,7 +52,7 @@ class Server(Api):
         limits: whether the limits are enforced.
         latency: seconds by which each answer is delayed.
         port: the port, or 0 for any that is free.
-        pages: how lists page that do not page as usual: stream -> one of `catalog.PAGES`.
+        pages: how lists page that do not page as usual: stream -> one of `listings.PAGES`.
         paid_time_off: what is answered about it: `on`, `403`, `404` or `empty`.
         page_size: how many rows a page has, whatever is asked; None for what is asked.
 

@@ -23,9 +23,10 @@ import pytest
 import requests
 
 from sandbox import Account, Clock, Server
-from sandbox.catalog import BALANCES, LISTINGS, PAGES, TABLES, TIME_OFF
 from sandbox.fields import UNFORESEEN, Fields
+from sandbox.listings import BALANCES, LISTINGS, PAGES, TIME_OFF
 from sandbox.reports import REPORTS
+from sandbox.tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 TODAY = date(2026, 5, 20)
