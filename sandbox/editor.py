@@ -110,7 +110,7 @@ class Editor(Store):
             for other, definition in TABLES.items():
                 for column, kind in definition.columns().items() if not definition.kept_in else ():
                     if kind.startswith(f"@{table}.") and kind.endswith("?"):
-                        emptied = {column: None}
+                        emptied: Row = {column: None}
                         if "updated_at" in definition.columns():
                             emptied["updated_at"] = now
                         self.update(other, emptied, f"{column} = ?", id)

@@ -8,7 +8,8 @@ import orjson
 
 from . import words
 from .amounts import TAXES, TERMS, product
-from .maker import BaseMaker, Row
+from .columns import Row
+from .maker import BaseMaker
 
 
 class BillMaker(BaseMaker):

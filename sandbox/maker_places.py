@@ -6,7 +6,8 @@ import orjson
 
 from . import words
 from .amounts import chance
-from .maker import BaseMaker, Row
+from .columns import Row
+from .maker import BaseMaker
 
 
 class PlaceMaker(BaseMaker):

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import orjson
 
 from . import words
-from .maker import BaseMaker, Row
+from .columns import Row
+from .maker import BaseMaker
 
 HOURS_A_DAY = 8.0
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

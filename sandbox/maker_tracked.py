@@ -6,7 +6,8 @@ import orjson
 
 from . import words
 from .amounts import product, rate_of
-from .maker import BaseMaker, Row
+from .columns import Row
+from .maker import BaseMaker
 
 
 class TrackedMaker(BaseMaker):
