@@ -14,9 +14,10 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from .account import Account
-from .api import ROLES, TIME_OFF_ANSWERS, Api
-from .catalog import LISTINGS, PAGES
+from .api import TIME_OFF_ANSWERS, Api
 from .changes import KINDS
+from .listings import LISTINGS, PAGES
+from .owner import ROLES
 from .server import Server
 
 PORT = 8722
@@ -35,7 +36,10 @@ def whole(highest: int) -> Callable[[str], int]:
 
 def styles(text: str) -> dict[str, str]:
     """How lists page, for the command line."""
-    given = dict(pair.partition("=")[::2] for pair in text.split(","))
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if wrong := [stream for stream, _, style in pairs if not style]:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is not STREAM=STYLE")
+    given = {stream: style for stream, _, style in pairs}
     everywhere = given.pop("all", "")
     try:
         api = Api(Account.empty())

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from .account import Account
-from .catalog import BALANCES, LISTINGS
+from .listings import BALANCES, LISTINGS
 from .reports import REPORTS
 from .server import Server
 

@@ -36,7 +36,7 @@ class Page:
 
     Args:
         rows: the whole list.
-        style: how the list pages, one of `catalog.PAGES`.
+        style: how the list pages, one of `listings.PAGES`.
         url: where the request went, without its query.
         query: the query parameters.
         per_page: how many rows a page has.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from .catalog import ROUNDED, json_object, to_json
+from .table import json_object, to_json
+from .tables import ROUNDED
 
 # Each subject: what to join, the fields that name it (SQL gives JSON), and its sort order.
 _CLIENT = {"client_id": "client.id", "client_name": "json_quote(client.name)"}
