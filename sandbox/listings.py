@@ -41,12 +41,12 @@ class Listing:
 
     @property
     def stored_in(self) -> str:
-        """The table that really holds the rows."""
+        """Return the table that really holds the rows."""
         return TABLES[self.table].kept_in or self.table
 
     @property
     def order_by(self) -> str:
-        """The SQL order; the id settles ties."""
+        """Return the SQL order; the id settles ties."""
         direction = "DESC" if self.newest_first else "ASC"
         return f"{self.order} {direction}, id {direction}"
 
