@@ -25,6 +25,7 @@ class Listing:
         per_page: the default page size.
         where: rows that the list holds, whatever is asked.
         feature: the setting of the company that must be on.
+        single: whether its records can be asked for one by one, by id.
     """
 
     table: str
