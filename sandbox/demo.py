@@ -88,7 +88,9 @@ def main() -> int:
     print("\nThe first run read everything; the second one read what had changed.\n")
     print(summary(first))
     place = DATABASE.relative_to(ROOT)
-    python = Path(sys.executable).relative_to(ROOT) if sys.prefix != sys.base_prefix else "python"
+    python = Path(sys.executable)
+    if python.is_relative_to(ROOT):
+        python = python.relative_to(ROOT)
     question = (
         "SELECT project__name, round(sum(hours)) AS hours FROM harvest_data.time_entries"
         " GROUP BY ALL ORDER BY hours DESC LIMIT 5"

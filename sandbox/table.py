@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .fields import LIVE, Fields
 
@@ -94,8 +95,12 @@ class Table:
             served[plain] = brief
         return served
 
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> Mapping[str, str]:
         """Return every column that is kept, with its kind."""
+        return self._columns
+
+    @cached_property
+    def _columns(self) -> Mapping[str, str]:
         kept: dict[str, str] = {}
         for name, kind in _pairs(self.fields + " " + self.hidden):
             name = name.rstrip("!~")
