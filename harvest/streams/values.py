@@ -93,7 +93,7 @@ def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
 
 
 class Declared:
-    """The columns of a table by name, and the fields that are objects in its rows.
+    """The columns of a table by name, and the fields with objects or lists in them.
 
     Args:
         schema (Schema): The source's schema.
@@ -103,17 +103,21 @@ class Declared:
     def __init__(self, schema: Schema, table: str) -> None:
         self.table = table
         self.columns: TTableSchemaColumns = schema.tables.get(table, {}).get("columns", {})
-        self._objects = {
+        self._composed = {
             name[: at.start()]
             for name in self.columns
             if "__v_" not in name
             for at in re.finditer("(?<=[^_])__(?=[^_])", name)
         }
+        prefix = f"{table}__"
+        self._composed |= {
+            name[len(prefix) :] for name in schema.tables if name.startswith(prefix)
+        }
 
     def is_text(self, path: str) -> bool:
         """Return whether a field is text, whatever comes in it."""
         declared = self.columns.get(path, {}).get("data_type")
-        return declared == "text" and path not in self._objects
+        return declared == "text" and path not in self._composed
 
 
 def _fit_row(row: Row, schema: Schema, declared: Declared, inside: str = "") -> Row:
