@@ -4,7 +4,7 @@ import asyncio
 from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any, Coroutine, Dict, Iterable, List, Mapping, Sequence, Set, Tuple
+from typing import Any, Coroutine, Dict, Hashable, Iterable, List, Mapping, Sequence, Set, Tuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,10 +13,10 @@ from dlt.extract.items_transform import ItemTransform
 from ..settings import STREAMS, Stream
 from ..streams.context import Context
 from .values import days_in
-from ..typing import Key, Row, Rows
+from ..typing import Key, Row, Rows, Window
 from .comparison import TableComparison
 from .destination import StoredTables
-from .rows import RowForms, Stored, by_key
+from .rows import RowForms, Stored, by_key, hashable
 
 Added = Sequence[ItemTransform[Any, Any]]
 """The steps that were added to a resource, such as by `add_map`."""
@@ -38,6 +38,7 @@ class Check:
             by the values of its `merge_key`.
         parents (Dict[str, List]): Rows of the lists of parents that were read, cut down to
             `id` and `access_roles`.
+        read_at (Dict): When the windows of reports were read, by Harvest's clock.
     """
 
     context: Context
@@ -49,6 +50,7 @@ class Check:
     found: Dict[str, TableComparison] = field(default_factory=dict)
     families: Dict[str, Dict[Key, Rows]] = field(default_factory=lambda: defaultdict(dict))
     parents: Dict[str, Rows] = field(default_factory=dict)
+    read_at: Dict[Tuple[str, Window], str] = field(default_factory=dict)
 
     def forms(self, stream: Stream) -> RowForms:
         """Return what brings rows of a stream into a form that can be compared."""
@@ -69,25 +71,33 @@ class Check:
         return rows
 
     def compare_rows(self, found: TableComparison, rows: Rows) -> None:
-        """Compare rows of Harvest with the stored rows that have the same keys."""
+        """Compare rows of a list with the stored rows that have the same keys."""
         stream = STREAMS[found.stream]
-        theirs = by_key(stream, self.as_loaded(stream, rows))
+        loaded = self.as_loaded(stream, rows)
         forms = self.forms(stream)
-        self.compare(found, theirs, forms.of_keys(theirs), forms)
+        self.compare(found, loaded, forms.of_keys(by_key(stream, loaded)), forms)
 
     def compare(
-        self,
-        found: TableComparison,
-        theirs: Dict[Key, Row],
-        ours: Iterable[Stored],
-        forms: RowForms,
+        self, found: TableComparison, rows: Rows, ours: List[Stored], forms: RowForms
     ) -> Set[Key]:
-        """Note which rows are missing or differ, and return the keys of the others here."""
+        """Note which rows are missing or differ.
+
+        Args:
+            found (TableComparison): Takes them.
+            rows (List[Dict[str, Any]]): Rows of Harvest.
+            ours (List[Stored]): The stored rows that they are compared with.
+            forms (RowForms): Brings both into the form that can be compared.
+
+        Returns:
+            Set[Key]: The keys that only the destination has.
+        """
+        stream = STREAMS[found.stream]
+        if stream.key and not stream.primary_key:
+            return compare_sets(found, rows, ours, forms)
         here: Dict[Key, List[Stored]] = defaultdict(list)
         for each in ours:
             here[each.key].append(each)
-        dated = STREAMS[found.stream].dated
-        for key, row in theirs.items():
+        for key, row in by_key(stream, rows).items():
             stored = here.pop(key, [])
             if len(stored) > 1:
                 found.twice.add(key)
@@ -97,9 +107,24 @@ class Check:
                 found.different[key] = row
             else:
                 continue
-            days = [row.get(dated), *(each.columns.get(dated) for each in stored)]
+            days = [row.get(stream.dated), *(each.columns.get(stream.dated) for each in stored)]
             found.days.update(days_in(days))
         return set(here)
+
+
+def compare_sets(
+    found: TableComparison, rows: Rows, ours: List[Stored], forms: RowForms
+) -> Set[Key]:
+    """Note which rows are missing, where nothing is sure to tell one from another."""
+    here: Dict[Hashable, List[Stored]] = defaultdict(list)
+    for each in ours:
+        here[hashable(each.form)].append(each)
+    for row in rows:
+        if same := here[hashable(forms.of_harvest(row))]:
+            same.pop()
+        else:
+            found.missing[len(found.missing),] = row
+    return {each.key for stored in here.values() for each in stored}
 
 
 def not_in(ids: "array[int]", seen: "array[int]") -> Set[int]:

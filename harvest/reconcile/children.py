@@ -1,9 +1,9 @@
 """What differs below invoices, estimates and users, parent by parent."""
 
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
-from ..api.pagination import AHEAD, pages
-from ..exceptions import AccessRefused, RecordDeleted
+from ..api.pagination import pages
+from ..exceptions import RecordDeleted
 from ..settings import STREAMS, Stream
 from ..streams.children import has_children, questions_of, rows_below, start_child
 from ..typing import Key, Row, Rows
@@ -69,7 +69,7 @@ async def _parents(
 
 
 async def _compare_families(
-    check: Check, found: TableComparison, families: Iterable[Family]
+    check: Check, found: TableComparison, families: Sequence[Family]
 ) -> None:
     stream = STREAMS[found.stream]
     rows = await together(_ask(check, stream, family) for family in families)
@@ -82,7 +82,7 @@ async def _compare_families(
     for (key, family), answer in zip(theirs.items(), rows, strict=True):
         if answer is None:
             continue
-        loaded = by_key(stream, check.as_loaded(stream, answer))
+        loaded = check.as_loaded(stream, answer)
         before = len(found.missing) + len(found.different)
         lost = check.compare(found, loaded, ours[key], forms)
         if lost and check.proof and family.asked:
@@ -92,7 +92,7 @@ async def _compare_families(
         if found.harvest is not None:
             found.harvest += len(loaded)
         if lost or len(found.missing) + len(found.different) > before:
-            check.families[stream.name][key] = list(loaded.values())
+            check.families[stream.name][key] = loaded
 
 
 async def _ask(check: Check, stream: Stream, family: Family) -> Optional[Rows]:
@@ -103,8 +103,8 @@ async def _ask(check: Check, stream: Stream, family: Family) -> Optional[Rows]:
         pending = start_child(check.context, stream, family.values)
         rows = await rows_below(check.context, stream, pending)
     except RecordDeleted:
-        return []
-    return [{**family.values, **row} for row in rows]
+        rows = None
+    return [{**family.values, **row} for row in rows or []]
 
 
 def _key(stream: Stream, values: Row) -> Key:

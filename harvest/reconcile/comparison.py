@@ -30,6 +30,8 @@ class TableComparison:
         windows (List[Window]): Windows of a report that are no longer true.
         absent (List[str]): Tables that the destination should have, and has not.
         days (Set[date]): Days of the rows that differ.
+        kept (bool): Nothing is removed of it, for the token's owner may see less than the
+            one who loaded it.
         note (str): Why it was not compared, or not altogether.
         status (Outcome): The outcome if no difference was found.
     """
@@ -47,6 +49,7 @@ class TableComparison:
     windows: List[Window] = field(default_factory=list)
     absent: List[str] = field(default_factory=list)
     days: Set[date] = field(default_factory=set)
+    kept: bool = False
     note: str = ""
     status: Outcome = "equal"
 
@@ -76,12 +79,20 @@ class TableComparison:
         found = [f"{len(rows):,} {what}" for rows, what in counted if rows]
         return [*(f"the table {name} is missing" for name in self.absent), *found]
 
+    @property
+    def has_repair(self) -> bool:
+        """Return whether there is something to write or to remove."""
+        found = (self.missing, self.different, self.deleted, self.twice, self.windows)
+        return any(found)
+
     def leave_out(self, status: Outcome, note: str) -> None:
-        """Forget what was found so far, which may be half the truth."""
-        for found in (self.missing, self.different, self.deleted, self.implied, self.days):
-            found.clear()
+        """Forget what was found by reading so far, which may be half the truth."""
+        self.missing.clear()
+        self.different.clear()
+        self.deleted &= self.implied
         self.harvest = self.amount_here = self.amount_harvest = None
-        self.status, self.note = status, note
+        self.status = status
+        self.add_note(note)
 
     def add_note(self, note: str) -> None:
         """Add to what is to be said about it."""

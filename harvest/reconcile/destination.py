@@ -254,11 +254,12 @@ class StoredTables:
             ids.extend(row[0] for row in rows)
         return ids
 
-    def ids(self, stream: str, column: str) -> Set[Any]:
+    def ids(self, stream: str, column: str, condition: str = "") -> Set[Any]:
         """Return the ids of other records that a column names."""
         if not self.has(stream, column):
             return set()
-        named = self.source(stream, f"t.{column} IS NOT NULL")
+        conditions = [f"t.{column} IS NOT NULL", *([condition] if condition else [])]
+        named = self.source(stream, " AND ".join(conditions))
         return {row[0] for row in self.query(f"SELECT DISTINCT t.{column} FROM {named}")}
 
     def days(self, stream: Stream) -> Dict[date, Figures]:
@@ -284,6 +285,13 @@ class StoredTables:
         if self.count(table) is None:
             return []
         return self.rows_of(table, self.source(table, condition))
+
+    def own_rows(self, table: str) -> List[Row]:
+        """Return all rows of a table, without the columns that dlt added."""
+        return [
+            {name: value for name, value in row.items() if name[:4] != "_dlt"}
+            for row in self.select(table)
+        ]
 
     def rows_of(
         self, table: str, source: str, alias: str = "t", also: str = ""

@@ -51,8 +51,8 @@ async def compare_figures(check: Check, found: TableComparison, approvals: bool)
             continue
         first, last = segment.window
         seen.extend((await read(check, found, {"from": first, "to": last})).ids)
-        span = f"t.{stream.dated} BETWEEN DATE '{first}' AND DATE '{last}'"
-        doubtful.extend(check.stored.ids_of(stream, span))
+        inside = f"t.{stream.dated} BETWEEN DATE '{first}' AND DATE '{last}'"
+        doubtful.extend(check.stored.ids_of(stream, inside))
         bisection.spend(1)
     if bisection.exhausted:
         seen = (await read(check, found, {})).ids

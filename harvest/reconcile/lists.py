@@ -6,18 +6,16 @@ compared by figures, unless each row is to be compared.
 
 from array import array
 from datetime import date  # noqa: I251
-from typing import Set
 
 from ..api.pagination import all_rows
 from ..settings import STREAMS, Stream
 from ..streams.due import years_due
-from ..typing import Key, Rows
+from ..typing import Rows
 from .check import Check, links_to, not_in
 from .comparison import TableComparison
 from .destination import is_one_of
 from .figures import compare_figures
 from .reading import prove, read
-from .rows import by_key
 from .values import days_in
 
 WHOLE_PAGES = 5
@@ -73,27 +71,15 @@ async def compare_whole(check: Check, found: TableComparison) -> None:
     else:
         rows = (await check.context.company()).rows
     found.harvest = len(rows)
-    found.deleted = compare_set(check, found, rows, condition)
+    forms = check.forms(stream)
+    loaded = check.as_loaded(stream, rows)
+    found.deleted = check.compare(found, loaded, forms.of_rows(condition), forms)
     if not stream.per_year:
-        check.families[stream.name][()] = rows
+        check.families[stream.name][()] = loaded
 
 
 async def _rows_of_year(check: Check, stream: Stream, year: int) -> Rows:
     rows = await all_rows(check.context.client, stream, {"year": year})
     found = [{**row, "year": year} for row in rows]
-    check.families[stream.name][year,] = found
+    check.families[stream.name][year,] = check.as_loaded(stream, found)
     return found
-
-
-def compare_set(
-    check: Check, found: TableComparison, rows: Rows, condition: str
-) -> Set[Key]:
-    """Compare rows of Harvest with all stored rows that meet a condition.
-
-    Returns:
-        Set[Key]: The keys that only the destination has.
-    """
-    stream = STREAMS[found.stream]
-    forms = check.forms(stream)
-    theirs = by_key(stream, check.as_loaded(stream, rows))
-    return check.compare(found, theirs, forms.of_rows(condition), forms)

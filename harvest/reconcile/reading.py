@@ -9,11 +9,11 @@ from dlt.common import Decimal
 from ..api.pagination import pages
 from ..exceptions import RecordDeleted
 from ..settings import FAMILIES, PER_PAGE, STREAMS, Stream
-from .values import as_decimal
 from ..typing import Row, Rows
 from .check import Check, not_in, together
 from .comparison import TableComparison
 from .rows import by_key
+from .values import as_decimal
 
 
 class Reading(NamedTuple):
@@ -110,3 +110,8 @@ async def _all_ids(check: Check, stream: Stream) -> "array[int]":
     async for page in pages(check.context.client, stream, {}):
         ids.extend(key[0] for key in by_key(stream, page.rows))
     return ids
+
+
+def total(rows: Rows, column: str) -> Decimal:
+    """Return the sum of a column in rows of Harvest."""
+    return sum((as_decimal(row.get(column)) for row in rows), Decimal(0))

@@ -1,8 +1,8 @@
 """Rows of Harvest and rows of a destination in the form that both have in common."""
 
 import re
-from collections import defaultdict
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from collections import Counter, defaultdict
+from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..api.decoding import identifies
 from ..settings import Stream
@@ -26,12 +26,31 @@ class Stored(NamedTuple):
     Attributes:
         key (Key): Its key.
         form (Form): Its values, and those of its lists.
-        columns (Row): Its own columns.
+        pieces (List[Tuple[str, Row]]): Its row, and the rows of its lists, by table.
     """
 
     key: Key
     form: Form
-    columns: Row
+    pieces: List[Tuple[str, Row]]
+
+    @property
+    def columns(self) -> Row:
+        """Return the columns of its own table."""
+        return self.pieces[0][1]
+
+    def as_harvest(self) -> Row:
+        """Return it as Harvest would have it, with objects and lists in it."""
+        rows: Dict[Any, Tuple[str, Row]] = {}
+        for table, piece in self.pieces:
+            row = nested(piece)
+            rows[piece["_dlt_id"]] = table, row
+            if "_dlt_parent_id" in piece:
+                above, place = rows[piece["_dlt_parent_id"]]
+                *objects, name = table[len(above) + len("__") :].split("__")
+                for each in objects:
+                    place = place.setdefault(each, {})
+                place.setdefault(name, []).append(row.get("value", row))
+        return rows[self.columns["_dlt_id"]][1]
 
 
 class RowForms:
@@ -53,7 +72,7 @@ class RowForms:
     def of_harvest(self, row: Row) -> Form:
         """Return the form of a row as Harvest has it, laid out in tables as dlt does it."""
         pieces = self._stored.schema.normalize_data_item(row, "", self._stream.name)
-        return self._form((table, each) for (table, *_), each in pieces)
+        return self._form((table, dict(each)) for (table, *_), each in pieces)
 
     def of_keys(self, keys: Iterable[Key]) -> List[Stored]:
         """Return the stored rows with these keys."""
@@ -71,14 +90,12 @@ class RowForms:
         for table in self._stored.lists_of(name) if rows else ():
             for root, item in self._items(table, condition):
                 below[root].append((table, item))
-        return [
-            Stored(
-                tuple(row[column] for column in self._stream.key),
-                self._form([(name, row), *below[row["_dlt_id"]]]),
-                own_columns(row),
-            )
-            for row in rows
-        ]
+        found = []
+        for row in rows:
+            key = tuple(row.get(column) for column in self._stream.key)
+            pieces = [(name, row), *below[row["_dlt_id"]]]
+            found.append(Stored(key, self._form(pieces), pieces))
+        return found
 
     def _items(self, table: str, condition: str) -> List[Tuple[str, Row]]:
         """Return the rows of a list's table, each with the `_dlt_id` of its root."""
@@ -143,9 +160,24 @@ class RowForms:
         )
 
 
-def own_columns(row: Row) -> Row:
-    """Return a row without the columns that dlt added."""
-    return {name: value for name, value in row.items() if name[:4] != "_dlt"}
+def nested(row: Row) -> Row:
+    """Return a row of a table with `client__id` as `id` of `client`.
+
+    What dlt added is left out, and so is null where an object or a value beside its
+    column stands.
+
+    >>> nested({"hours": None, "hours__v_text": "two", "_dlt_id": "x"})
+    {'hours': {'v_text': 'two'}}
+    """
+    found: Row = {}
+    for name, value in sorted(row.items(), key=lambda item: item[1] is None):
+        *parents, last = name.split("__") if name[:4] != "_dlt" else ["_dlt"]
+        place: Any = found
+        for parent in parents:
+            place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+        if isinstance(place, dict) and last != "_dlt":
+            place.setdefault(last, value)
+    return found
 
 
 def key_of(stream: Stream, row: Row) -> Optional[Key]:
@@ -164,3 +196,16 @@ def by_key(stream: Stream, rows: Sequence[Row]) -> Dict[Key, Row]:
     """Return rows of Harvest by their keys."""
     keyed = ((key_of(stream, row), row) for row in rows)
     return {key: row for key, row in keyed if key is not None}
+
+
+def same(ours: Iterable[Form], theirs: Iterable[Form]) -> bool:
+    """Return whether two sets of rows are equal, in whatever order."""
+    return Counter(map(hashable, ours)) == Counter(map(hashable, theirs))
+
+
+def hashable(form: Form) -> Hashable:
+    """Return a form as something that can be counted."""
+    return tuple(
+        (place, tuple(tuple(sorted(values.items())) for values in form[place]))
+        for place in sorted(form)
+    )
