@@ -10,8 +10,8 @@ from dlt.common import logger
 from dlt.extract import DltResource
 
 from ..api.client import PendingPage
-from ..api.pagination import AHEAD, follow, in_order, pages
-from ..exceptions import AccessRefused, RecordDeleted
+from ..api.pagination import follow, in_order, pages
+from ..exceptions import RecordDeleted
 from ..settings import FAMILIES, Stream
 from ..typing import Items, Row, Rows
 from . import delta
@@ -212,20 +212,15 @@ async def _children(
     asked = [each for each in questions if parents[each[stream.parent_key]]]
     if asked:
         reading.asked(stream)
-    unknown = 0
     calls = (start_child(context, stream, values) for values in asked)
     async with aclosing(in_order(calls)) as answers:
         for values in questions:
             rows: Optional[Rows] = []
             if parents[values[stream.parent_key]]:
                 rows = await rows_below(context, stream, await answers.__anext__())
-            if rows is None:
-                unknown += 1
-                if stream.optional and unknown == min(AHEAD, len(asked)):
-                    raise AccessRefused(f"{stream.name}: Harvest knows none of it", 404)
-                continue
-            for item in _family(context, stream, values, rows, reading):
-                yield item
+            if rows is not None:
+                for item in _family(context, stream, values, rows, reading):
+                    yield item
     for item in rows_or_table(stream, []):
         yield item
 

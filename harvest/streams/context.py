@@ -141,6 +141,22 @@ class Context:
             return False
         return company.body.get(stream.feature) is False
 
+    async def has_section(self, stream: Stream) -> None:
+        """Ask whether the account has the section of Harvest that a stream is in.
+
+        A list of the section tells it in one request; below single records, each of
+        them would be asked for.
+
+        Raises:
+            AccessRefused: It has not.
+        """
+        tells = next(each for each in STREAMS.values() if each.optional == stream.optional)
+
+        async def ask() -> Page:
+            return await self.client.start(tells, params={"per_page": 1}).page()
+
+        await self.run.once(stream.optional, ask)
+
     # ------------------------------------------------------------ the guard
 
     async def guard(
@@ -251,6 +267,8 @@ class Context:
                 state["owner"] = owner
             elif STREAMS[name].kind in ("whole", "report", "yearly"):
                 return SEES_LESS
+        if stream.optional and stream.parent:
+            await self.has_section(stream)
         return lacking(stream) if await self.lacks(stream) else ""
 
     def _tell(self, stream: Stream, told: int, message: Optional[str] = None) -> int:

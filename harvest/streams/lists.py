@@ -40,7 +40,7 @@ async def changed_rows(
     context: Context,
     stream: Stream,
     cursor: Cursor,
-    updated_at: "dlt.sources.incremental[str]",
+    updated_at: dlt.sources.incremental[str],
 ) -> Items:
     """Yield the rows of a list that are new or changed since the last run."""
     items = _changed(context, stream, cursor, second_before(updated_at.last_value))
@@ -147,7 +147,7 @@ def backfill_resource(context: Context, stream: Stream) -> DltResource:
 
 
 async def backfilled_rows(
-    context: Context, stream: Stream, spent_date: "dlt.sources.incremental[date]"
+    context: Context, stream: Stream, spent_date: dlt.sources.incremental[date]
 ) -> Items:
     """Yield the rows of a backfill's days."""
     resource = dlt.current.source().resources[stream.name]

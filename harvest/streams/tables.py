@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Dict, Iterator, List, Optional, Sequence
 import dlt
 import pyarrow as pa
 from dlt.common import Decimal
-from dlt.common.data_types import autodetect_type
+from dlt.common.schema.utils import autodetect_sc_type
 from dlt.common.normalizers.utils import generate_dlt_ids
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema
@@ -174,7 +174,7 @@ def _inferred(schema: Schema, name: str, values: Sequence[Any]) -> TColumnSchema
     kind = kinds.pop()
     example = next(value for value in values if value is not None)
     detections = schema.settings.get("detections") or []
-    data_type = autodetect_type(detections, kind, example) or _DATA_TYPES[kind]
+    data_type = autodetect_sc_type(detections, kind, example) or _DATA_TYPES[kind]
     return {"name": name, "data_type": data_type, "nullable": True}
 
 
