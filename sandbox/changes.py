@@ -6,15 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import words
-from .catalog import LISTINGS
-
-if TYPE_CHECKING:
-    from .account import Account
-
-Row = dict[str, Any]
+from .columns import Row
+from .editor import Editor
+from .listings import LISTINGS
 
 KINDS = ("add", "edit", "delete", "bill")
 """The kinds of change that there are."""
@@ -66,6 +63,11 @@ _ADD = {
     "expense_categories": 1,
     "invoice_item_categories": 1,
     "estimate_item_categories": 1,
+    "pto_requests": 5,
+    "pto_allocations": 1,
+    "pto_types": 1,
+    "pto_holiday_calendars": 1,
+    "pto_work_schedules": 1,
 }
 
 # What must hold of a record for an addition to belong to it; a table where nothing must.
@@ -118,6 +120,15 @@ _EDIT: dict[str, tuple[int, str, _Edit]] = {
     "invoice_item_categories": (1, "1", lambda rng, row: {"name": _renamed(rng, row["name"])}),
     "estimate_item_categories": (1, "1", lambda rng, row: {"name": _renamed(rng, row["name"])}),
     "invoice_payments": (2, "1", lambda rng, row: {"notes": _note(rng)}),
+    "pto_requests": (
+        5,
+        "status = 'pending'",
+        lambda rng, row: {"status": rng.choice(["approved", "approved", "denied"])},
+    ),
+    "pto_types": (1, "1", lambda rng, row: {"name": _renamed(rng, row["name"])}),
+    "pto_allocations": (2, "1", lambda rng, row: {"carryover_days": rng.randrange(11) / 2}),
+    "pto_work_schedules": (1, "1", lambda rng, row: {"friday_hours": rng.randrange(17) / 2}),
+    "pto_holiday_calendars": (1, "1", lambda rng, row: {"name": _renamed(rng, row["name"])}),
     "billable_rates": (2, "1", lambda rng, row: {"amount": rng.randrange(80, 170)}),
     "cost_rates": (2, "1", lambda rng, row: {"amount": rng.randrange(35, 80)}),
 }
@@ -136,6 +147,9 @@ _DELETE = {
     "cost_rates": (2, "start_date IS NOT NULL"),
     "user_assignments": (2, "NOT is_active"),
     "task_assignments": (2, "NOT is_active"),
+    "pto_requests": (4, "1"),
+    "pto_allocations": (1, "1"),
+    "pto_holiday_calendars": (1, "1"),
     "projects": (1, "id NOT IN (SELECT project_id FROM time_entries WHERE invoice_id > 0)"),
 }
 
@@ -152,7 +166,7 @@ def _renamed(rng: Random, name: str) -> str:
     return f"{name.split(' / ')[0]} / {rng.randrange(100, 1000)}"
 
 
-def make(account: Account, rng: Random, count: int, kinds: list[str]) -> list[Change]:
+def make(account: Editor, rng: Random, count: int, kinds: list[str]) -> list[Change]:
     """Makes `count` changes; fewer where the account has nothing that could change so.
 
     Raises:
@@ -177,13 +191,13 @@ def _drawn(rng: Random, table: dict[str, Any]) -> str:
     return rng.choices([*table], weights)[0]
 
 
-def _parent(account: Account, stream: str, id: int) -> int | None:
+def _parent(account: Editor, stream: str, id: int) -> int | None:
     column = LISTINGS[stream].parent[0]
     parent: int | None = account.columns_of(stream, id)[column] if column else None
     return parent
 
 
-def _add(account: Account, rng: Random) -> Change | None:
+def _add(account: Editor, rng: Random) -> Change | None:
     stream = _drawn(rng, _ADD)
     fields: Row = {}
     if stream in _ADD_TO:
@@ -200,7 +214,7 @@ def _add(account: Account, rng: Random) -> Change | None:
     return Change("add", stream, row["id"], _parent(account, stream, row["id"]), what)
 
 
-def _edit(account: Account, rng: Random) -> Change | None:
+def _edit(account: Editor, rng: Random) -> Change | None:
     stream = _drawn(rng, _EDIT)
     _, where, edit = _EDIT[stream]
     id = account.pick(stream, rng, where)
@@ -213,7 +227,7 @@ def _edit(account: Account, rng: Random) -> Change | None:
     return Change("edit", stream, id, _parent(account, stream, id), what)
 
 
-def _delete(account: Account, rng: Random) -> Change | None:
+def _delete(account: Editor, rng: Random) -> Change | None:
     stream = _drawn(rng, _DELETE)
     id = account.pick(stream, rng, _DELETE[stream][1])
     if id is None:
@@ -223,7 +237,7 @@ def _delete(account: Account, rng: Random) -> Change | None:
     return Change("delete", stream, id, parent, "gone")
 
 
-def _bill(account: Account, rng: Random) -> Change | None:
+def _bill(account: Editor, rng: Random) -> Change | None:
     entry = account.pick("time_entries", rng, "invoice_id IS NULL AND billable AND NOT is_running")
     if entry is None:
         return None

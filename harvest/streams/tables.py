@@ -9,14 +9,14 @@ from dlt.common import Decimal
 from dlt.common.schema.utils import autodetect_sc_type
 from dlt.common.normalizers.utils import generate_dlt_ids
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import TColumnSchema
+from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract.items_transform import ItemTransform
 
 from ..settings import Stream
 from ..typing import Row, Rows
 from .dlt_internals import takes_parquet
-from .values import storable
+from .values import SCALE, as_text, storable
 
 Columns = Dict[str, Sequence[Any]]
 """The values of each column, one for each row."""
@@ -103,7 +103,7 @@ def to_arrow(rows: Rows, schema: Schema, stream: Stream) -> pa.Table:
     fields: List[pa.Field] = []
     arrays: List[pa.Array] = []
     try:
-        for path, values in _flat(rows, "").items():
+        for path, values in _flat(rows, "", columns).items():
             name = path if path in columns else schema.naming.normalize_path(path)
             column = columns.get(name) or _inferred(schema, name, values)
             array = _array(values, column)
@@ -130,7 +130,9 @@ def with_ids(table: pa.Table, load_id: str) -> pa.Table:
     return table.append_column(_required("_dlt_id"), ids)
 
 
-def _flat(rows: Sequence[Optional[Row]], inside: str) -> Columns:
+def _flat(
+    rows: Sequence[Optional[Row]], inside: str, declared: TTableSchemaColumns
+) -> Columns:
     """Return the values of all columns that are not null throughout.
 
     Raises:
@@ -138,17 +140,20 @@ def _flat(rows: Sequence[Optional[Row]], inside: str) -> Columns:
     """
     found: Columns = {}
     for name, values in _columns(rows).items():
+        path = f"{inside}{name}"
         kinds = set(map(type, values))
         kinds.discard(type(None))
-        if kinds == {dict}:
-            found.update(_flat(values, f"{inside}{name}__"))
+        if kinds - {str} and declared.get(path, {}).get("data_type") == "text":
+            found[path] = [as_text(value) for value in values]
+        elif kinds == {dict}:
+            found.update(_flat(values, f"{path}__", declared))
         elif kinds & {dict, list} and any(values):
             raise ByRows
         elif "__" in name:
             # it could be taken for a field of an object
             raise ByRows
         elif kinds and list not in kinds and dict not in kinds:
-            found[f"{inside}{name}"] = values
+            found[path] = values
     return found
 
 
@@ -193,9 +198,10 @@ _DATA_TYPES: Dict[type, Any] = {
 def _array(values: Sequence[Any], column: TColumnSchema) -> pa.Array:
     kind = column.get("data_type") or "text"
     if kind == "decimal":
-        precision = column.get("precision") or 38
-        scale = column.get("scale")
-        return pa.array(values, pa.decimal128(precision, 9 if scale is None else scale))
+        scale = column.get("scale", SCALE)
+        array = pa.array(values, pa.decimal128(column.get("precision", 38), scale))
+        # what dlt takes for a number of which nothing is declared
+        return array if "scale" in column else array.cast(pa.decimal128(38, 9))
     if kind == "date":
         return pa.array(values, pa.string()).cast(pa.date32())
     if kind == "timestamp":

@@ -1,5 +1,6 @@
 """What JSON can hold and tables cannot: numbers of any length, and nulls of no type."""
 
+import json
 from decimal import Context, InvalidOperation
 from typing import Any, Dict, List, Optional, Union
 
@@ -95,12 +96,15 @@ def _fit_row(row: Row, schema: Schema, table: str, inside: str) -> Row:
     fitted: Row = {}
     for name, value in row.items():
         path = f"{inside}{name}"
-        if isinstance(value, dict):
+        data_type = columns.get(path, {}).get("data_type")
+        if data_type == "text":
+            fitted[name] = as_text(value)
+        elif isinstance(value, dict):
             fitted[name] = _fit_row(value, schema, table, f"{path}__")
         elif isinstance(value, list):
             fitted[name] = _fit_list(value, schema, f"{table}__{path}")
         elif value is not None or path in columns:
-            fitted[name] = fit(value, columns.get(path, {}).get("data_type"))
+            fitted[name] = fit(value, data_type)
     return fitted
 
 
@@ -113,6 +117,19 @@ def _fit_list(items: List[Any], schema: Schema, table: str) -> List[Any]:
         else fit(item, None)
         for item in items
     ]
+
+
+def as_text(value: Any) -> Optional[str]:
+    """Return a value for a column of text, as Harvest wrote it.
+
+    >>> as_text(Decimal("0.575")), as_text({"id": 7})
+    ('0.575', '{"id": 7}')
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return str(value)
+    return json.dumps(value, default=str)
 
 
 def fit(value: Any, data_type: Optional[str]) -> Any:
@@ -128,9 +145,6 @@ def fit(value: Any, data_type: Optional[str]) -> Any:
         return value if number is None else fit(number, data_type)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return value
-    if data_type == "text":
-        # as Harvest wrote it: 0.575, not 0.575000
-        return str(value)
     if isinstance(value, int) and data_type != "decimal":
         return value if -(2**63) <= value < 2**63 else {"v_text": str(value)}
     number = meant(value)
