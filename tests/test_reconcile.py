@@ -65,7 +65,7 @@ def test_a_whole_copy_is_equal(server: Server, destination: str) -> None:
     result = check(copy)
     assert result.equal, [(each.stream, each.verdict) for each in result.comparisons]
     assert {each.stream for each in result.comparisons} == set(STREAMS)
-    assert result.requests == len(server.requests) == 17
+    assert result.requests == len(server.requests) == 25
     assert json.dumps(copy.pipeline.state, default=str, sort_keys=True) == state
     entries = next(each for each in result.comparisons if each.stream == "time_entries")
     hours = sum(row["rounded_hours"] for row in server.account.rows("time_entries"))
