@@ -33,6 +33,10 @@ def rows_or_table(stream: Stream, rows: Rows) -> Iterator[Any]:
     state = dlt.current.resource_state(stream.name)
     if not state.get("created"):
         state["created"] = True
+        # beside what dlt forgets of a resource whose table is dropped: it is missing then
+        created = dlt.current.source_state().setdefault("created", [])
+        if stream.name not in created:
+            created.append(stream.name)
         yield dlt.mark.materialize_table_schema()
 
 
