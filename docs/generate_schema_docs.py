@@ -1,4 +1,4 @@
-"""Writes schema.md, the page about tables and columns, from the source's schema file.
+"""Write schema.md, the page about tables and columns, from the source's schema file.
 
 python docs/generate_schema_docs.py            writes the page
 python docs/generate_schema_docs.py --check    exits with 1 when the page is out of date
@@ -22,7 +22,7 @@ PAGE = Path(__file__).parent / "schema.md"
 
 DIAGRAMS = {
     "Hours and expenses": (
-        "What people record, and on which project.",
+        "The records of people's work and spending on projects.",
         "time_entries expenses users tasks projects clients expense_categories",
     ),
     "Who may work on what": (
@@ -32,26 +32,33 @@ DIAGRAMS = {
     ),
     "People": (
         "Roles, rights, rates and teammates of each person.",
-        "roles roles__user_ids users__roles users__access_roles billable_rates cost_rates"
-        " teammates users",
+        "roles roles__user_ids users__roles users__access_roles users__permissions_claims"
+        " billable_rates cost_rates teammates users",
+    ),
+    "Paid time off": (
+        "Requests, allocations and balances of each person. These tables are declared from"
+        " Harvest's documentation alone: no live answer has been compared with them yet.",
+        "pto_requests pto_requests__request_days pto_allocations pto_balances pto_types"
+        " pto_assignments pto_work_schedules pto_holiday_calendars"
+        " pto_holiday_calendars__entries users",
     ),
     "Estimates and invoices": (
-        "What goes to clients, and the hours and expenses that are billed by it.",
+        "The papers that go to clients, and the hours and expenses that are billed by them.",
         "clients contacts estimates estimates__line_items estimate_messages"
         " estimate_messages__recipients invoices invoices__line_items invoices__payment_options"
         " invoice_messages invoice_messages__recipients invoice_payments time_entries expenses",
     ),
     "Reports": (
-        "Sums, most of them for a period: each row names what was summed up.",
+        "Sums, most of them for a period.",
         "expenses_clients time_clients expenses_projects time_projects uninvoiced project_budget"
         " expenses_team time_team time_tasks expenses_categories"
         " projects clients users tasks expense_categories",
     ),
 }
-"""The pictures: title, what is to be seen, tables. The arrows come from the schema file."""
+"""The pictures: title, caption, tables. The arrows come from the schema file."""
 
 ALWAYS = {"project__id", "project_id", "user_assignment__id", "task_assignment__id", "id"}
-"""Columns that lead on so surely that a line to where they lead in the end need not be drawn."""
+"""Columns that always lead on: no second line is drawn to a table that they lead to."""
 
 INTRODUCTION = """\
 # Tables and columns
@@ -59,9 +66,9 @@ INTRODUCTION = """\
 <!-- Made by docs/generate_schema_docs.py from harvest/harvest.schema.yaml: change that file, run
      `python docs/generate_schema_docs.py`, and commit both. -->
 
-What the Harvest source loads: {streams} tables, one for each resource, {children} child tables for
-the lists inside their rows, and `removed_rows`. They have the columns below on every destination,
-also those that hold nothing yet. What Harvest sends beyond that is added as new columns or tables.
+The Harvest source loads {streams} tables, one for each resource, {children} child tables for the
+lists inside their rows, and `removed_rows`. They have the columns below on every destination, also
+those that hold nothing yet. Fields that Harvest sends beyond these become new columns or tables.
 
 - `client__id` is the field `id` of the object `client` in Harvest's answer.
 - `invoices__line_items` has the items of the list `line_items`, one row each. Its `_dlt_parent_id`
@@ -88,7 +95,7 @@ has a `client__id` of its own too."""
 
 
 def main() -> int:
-    """Writes the page, or tells whether it is current.
+    """Write the page, or tell whether it is current.
 
     Returns:
         int: Exit code.
@@ -105,7 +112,7 @@ def main() -> int:
 
 
 def load_tables(path: Path = SCHEMA) -> Tables:
-    """Reads the tables of Harvest, without dlt's own, in the file's order.
+    """Read the tables of Harvest, without dlt's own, in the file's order.
 
     Args:
         path (Path): The schema file.
@@ -118,7 +125,7 @@ def load_tables(path: Path = SCHEMA) -> Tables:
 
 
 def render(tables: Tables) -> str:
-    """Makes the page.
+    """Return the page.
 
     Args:
         tables (Tables): Tables by name.
@@ -131,7 +138,7 @@ def render(tables: Tables) -> str:
     lines += ["## How they hang together", "", LEGEND, ""]
     for title, (text, names) in DIAGRAMS.items():
         lines += [f"### {title}", "", text, "", *diagram(tables, names.split()), ""]
-    lines += ["## All tables", "", "| table | what it holds |", "|---|---|"]
+    lines += ["## All tables", "", "| table | content |", "|---|---|"]
     lines += [f"| {link(name)} | {cell(table)} |" for name, table in tables.items()]
     for name, table in tables.items():
         lines += ["", *section(tables, name, table)]
@@ -139,7 +146,7 @@ def render(tables: Tables) -> str:
 
 
 def diagram(tables: Tables, names: list[str]) -> list[str]:
-    """Draws tables and the references between them.
+    """Draw tables and the references between them.
 
     Args:
         tables (Tables): Tables by name.
@@ -160,7 +167,7 @@ def diagram(tables: Tables, names: list[str]) -> list[str]:
 
 
 def implied(tables: Tables, names: list[str], name: str, target: str) -> bool:
-    """Tells whether the way to a table leads over another one that is drawn."""
+    """Tell whether the way to a table leads over another one that is drawn."""
     return any(
         label in (*ALWAYS, "_dlt_parent_id")
         and between in names
@@ -174,7 +181,7 @@ def implied(tables: Tables, names: list[str], name: str, target: str) -> bool:
 
 
 def edges(table: Table) -> Iterator[tuple[str, str]]:
-    """Yields what a table points to: the column that does, and the other table."""
+    """Yield each reference of a table: its column, and the other table."""
     if "parent" in table:
         yield "_dlt_parent_id", table["parent"]
     for reference in table.get("references", []):
@@ -182,7 +189,7 @@ def edges(table: Table) -> Iterator[tuple[str, str]]:
 
 
 def section(tables: Tables, name: str, table: Table) -> list[str]:
-    """Describes one table.
+    """Describe one table.
 
     Args:
         tables (Tables): Tables by name.
@@ -208,7 +215,7 @@ def section(tables: Tables, name: str, table: Table) -> list[str]:
 
 
 def handling(tables: Tables, name: str) -> str:
-    """Says in a line how the rows of a table are told apart, kept and continued elsewhere."""
+    """Say in a line how the rows of a table are told apart, kept and continued elsewhere."""
     table = tables[name]
     if "parent" in table:
         return f"Child table of {link(table['parent'])}; its rows go with the row they belong to."
@@ -228,24 +235,25 @@ def handling(tables: Tables, name: str) -> str:
 
 
 def type_of(hints: Table) -> str:
-    """Writes a column's type, such as `decimal(20, 6)`."""
+    """Write a column's type, such as `decimal(20, 6)`."""
     if "precision" in hints:
         return f"{hints['data_type']}({hints['precision']}, {hints['scale']})"
     return str(hints["data_type"])
 
 
 def both(columns: list[str]) -> str:
-    """Joins names of columns with "and"."""
-    return " and ".join(f"`{column}`" for column in columns)
+    """Join names of columns with commas and "and"."""
+    *most, last = [f"`{column}`" for column in columns]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def link(table: str) -> str:
-    """Links to the section of a table."""
+    """Link to the section of a table."""
     return f"[{table}](#{table})"
 
 
 def cell(described: Table) -> str:
-    """Makes a description fit into a cell of a Markdown table."""
+    """Make a description fit into a cell of a Markdown table."""
     return str(described["description"]).replace("|", "\\|")
 
 

@@ -1,148 +1,374 @@
-"""The streams of the Harvest API v2 as one table of plain data, and the API's constants."""
+"""The streams of the Harvest API v2 with all that is known of them, and its constants."""
 
-from dataclasses import dataclass
-from typing import Dict, Literal, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, Literal, Mapping, Optional, Tuple
 
 BASE_URL = "https://api.harvestapp.com/v2"
 ID_URL = "https://id.getharvest.com/api/v2"
-USER_AGENT = "dlt-harvest (https://dlthub.com/docs/dlt-ecosystem/verified-sources)"
+TOKENS_PAGE = "https://id.getharvest.com/developers"
+USER_AGENT = (
+    "dlt-harvest (https://dlthub.com/docs/dlt-ecosystem/verified-sources)"
+)
 
 PER_PAGE = 2000
-"""The most rows that Harvest puts on a page (https://help.getharvest.com/api-v2/introduction/overview/pagination/)."""
+"""The most rows that Harvest puts on a page.
+
+https://help.getharvest.com/api-v2/introduction/overview/pagination/
+"""
+
+
+ADMINISTRATOR = "Administrator"
+MANAGER = "Administrator, or Manager for the projects and people that they manage"
+INVOICES = (
+    "Administrator, or Manager with permission for invoices and estimates"
+)
+PAID_TIME_OFF = "paid time off"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The facts about a report that sums up time entries or expenses.
+
+    Attributes:
+        made_of (Tuple[str, ...]): The streams that it sums up.
+        subject (str): The object of those rows that it groups by, such as `project`.
+        key (str): Its column with the id of the group, such as `client_id`.
+        total (str): Its column with the sum of the first stream's `amount`.
+        billable_only (bool): It leaves out projects that are not billable.
+    """
+
+    made_of: Tuple[str, ...]
+    subject: str
+    key: str
+    total: str
+    billable_only: bool = False
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream of the API: where it is read, and how its table is kept fresh.
+    """One stream of the API: where it is read, and how its table stays up to date.
 
     Attributes:
         name (str): Name of the resource and of its table.
         path (str): Path below the base URL; `{id}` stands for the parent's id.
-        kind (str): `list` is read incrementally by `updated_since`, `whole` is read and replaced
-            as a whole, `child` is read for each parent, `report` in windows of time.
-        key (Tuple[str, ...]): Columns that identify a row.
-        numbered (bool): The list is paged by plain page number, so its rows shift when others
-            come or go.
-        parent (str): For a `child`, the stream whose rows are its parents.
+        kind (str): A `list` is read incrementally by `updated_since`, a `whole` is read
+            and replaced as a whole, a `child` is read for each row of its parent, a
+            `report` in windows of time, a `yearly` for this year and the last.
+        key (Tuple[str, ...]): Columns that identify a row; `user__id` is `id` of `user`.
+        rows_under (Optional[str]): Field of the answer that holds the rows, if it is not
+            the name; empty when the answer itself is the row.
+        params (Mapping[str, str]): Query parameters; `{id}` stands for the parent's id.
+        parent (str): The stream whose rows are the parents of a `child`.
         parent_role (str): Only parents with this among their `access_roles` have it.
-        feature (str): Field of `company` that tells whether the account uses this part of Harvest.
+        per_year (bool): It is asked for once for each year.
+        feature (str): Field of `company` that says whether the account uses it.
+        optional (str): The section of Harvest that an account may not have.
+        permission (str): The role in Harvest that may read it, in words.
+        dated (str): The column with its day, which `start_date` bounds.
+        backfilled (bool): It can be read from one day to another, by `from` and `to`.
+        fixed_fees (bool): It takes `include_fixed_fee`.
+        rate_limit (str): Which of Harvest's two rate limits counts its requests.
+        amount (str): The column that is summed up to compare it with Harvest.
+        summed_by (str): The report that sums up `amount`.
+        report (Optional[Report]): What a report sums up, and how.
+        described_by (Tuple[str, ...]): The columns that reports repeat or depend on.
+        refers_to (Mapping[str, str]): Streams by the column that holds their id, whose
+            deletion deletes the row as well, besides the parent.
     """
 
     name: str
     path: str
-    kind: Literal["list", "whole", "child", "report"] = "list"
+    kind: Literal["list", "whole", "child", "report", "yearly"] = "list"
     key: Tuple[str, ...] = ("id",)
-    numbered: bool = False
+    rows_under: Optional[str] = None
+    params: Mapping[str, str] = field(default_factory=dict)
     parent: str = ""
     parent_role: str = ""
+    per_year: bool = False
     feature: str = ""
+    optional: str = ""
+    permission: str = MANAGER
+    dated: str = ""
+    backfilled: bool = False
+    fixed_fees: bool = False
+    rate_limit: Literal["api", "reports"] = "api"
+    amount: str = ""
+    summed_by: str = ""
+    report: Optional[Report] = None
+    described_by: Tuple[str, ...] = ()
+    refers_to: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def field(self) -> str:
-        """Field of the answer that holds the rows."""
-        return "results" if self.path.startswith("/reports/") else self.name
+    def rows_in(self) -> str:
+        """Return the field of the answer that holds the rows; empty for a single row."""
+        return self.name if self.rows_under is None else self.rows_under
 
     @property
     def parent_key(self) -> str:
-        """Column of a `child` row that holds its parent's id, such as `invoice_id`."""
-        return f"{self.parent[:-1]}_id"
+        """Return the column of a `child` that holds its parent's id: `invoice_id`."""
+        return f"{self.parent[:-1]}_id" if self.parent else ""
 
     @property
-    def permission(self) -> str:
-        """The role in Harvest that may read the stream, in words."""
-        if self.name in ("users", "roles") or self.parent == "users":
-            return "Administrator"
-        if self.feature in ("invoice_feature", "estimate_feature"):
-            return "Administrator, or Manager with permission for invoices and estimates"
-        return "Administrator, or Manager for the projects and people that they manage"
+    def primary_key(self) -> Tuple[str, ...]:
+        """Return the key by which dlt merges rows; none if they come and go as a set."""
+        loose = self.optional and self.kind != "list"
+        return () if self.report or loose else self.key
+
+    @property
+    def merge_key(self) -> Tuple[str, ...]:
+        """Return the columns whose rows replace each other as a set."""
+        if self.report:
+            return ("period_start", "period_end")
+        years = ("year",) if self.per_year else ()
+        return (*((self.parent_key,) if self.parent else ()), *years)
 
 
-STREAMS: Dict[str, Stream] = {
-    stream.name: stream
-    for stream in (
-        Stream("company", "/company", "whole", key=()),
-        Stream("clients", "/clients"),
-        Stream("contacts", "/contacts"),
-        Stream("projects", "/projects"),
-        Stream("tasks", "/tasks"),
-        Stream("task_assignments", "/task_assignments"),
-        Stream("user_assignments", "/user_assignments"),
-        Stream("roles", "/roles", "whole"),
-        Stream("users", "/users"),
-        Stream("billable_rates", "/users/{id}/billable_rates", "child", parent="users"),
-        Stream("cost_rates", "/users/{id}/cost_rates", "child", parent="users"),
-        Stream("project_assignments", "/users/{id}/project_assignments", "child", parent="users"),
-        Stream(
-            "teammates",
-            "/users/{id}/teammates",
-            "child",
-            key=("user_id", "id"),
-            parent="users",
-            parent_role="manager",
-            feature="team_feature",
-        ),
-        Stream("time_entries", "/time_entries", numbered=True),
-        Stream("expenses", "/expenses", numbered=True, feature="expense_feature"),
-        Stream("expense_categories", "/expense_categories", feature="expense_feature"),
-        Stream("invoices", "/invoices", numbered=True, feature="invoice_feature"),
-        Stream(
-            "invoice_messages",
-            "/invoices/{id}/messages",
-            "child",
-            parent="invoices",
-            feature="invoice_feature",
-        ),
-        Stream(
-            "invoice_payments",
-            "/invoices/{id}/payments",
-            "child",
-            parent="invoices",
-            feature="invoice_feature",
-        ),
-        Stream("invoice_item_categories", "/invoice_item_categories", feature="invoice_feature"),
-        Stream("estimates", "/estimates", numbered=True, feature="estimate_feature"),
-        Stream(
-            "estimate_messages",
-            "/estimates/{id}/messages",
-            "child",
-            parent="estimates",
-            feature="estimate_feature",
-        ),
-        Stream("estimate_item_categories", "/estimate_item_categories", feature="estimate_feature"),
-        *(
-            Stream(
-                f"{kind}_{subject}",
-                f"/reports/{kind}/{subject}",
-                "report",
-                key=(f"{key}_id", "currency", "period_start"),
-                numbered=True,
-                feature=feature,
-            )
-            for kind, subject, key, feature in (
-                ("time", "clients", "client", ""),
-                ("time", "projects", "project", ""),
-                ("time", "tasks", "task", ""),
-                ("time", "team", "user", ""),
-                ("expenses", "clients", "client", "expense_feature"),
-                ("expenses", "projects", "project", "expense_feature"),
-                ("expenses", "categories", "expense_category", "expense_feature"),
-                ("expenses", "team", "user", "expense_feature"),
-            )
-        ),
-        Stream(
-            "uninvoiced",
-            "/reports/uninvoiced",
-            "report",
-            key=("project_id", "currency", "period_start"),
-            numbered=True,
-        ),
-        Stream(
-            "project_budget",
-            "/reports/project_budget",
-            "whole",
-            key=("project_id",),
-            numbered=True,
-        ),
+def _report(name: str, report: Report, feature: str = "", **facts: bool) -> Stream:
+    kind, _, subject = name.partition("_")
+    return Stream(
+        name,
+        f"/reports/{kind}/{subject}" if subject else f"/reports/{kind}",
+        "report",
+        key=(report.key, "currency", "period_start"),
+        rows_under="results",
+        rate_limit="reports",
+        report=report,
+        feature=feature,
+        **facts,
     )
-}
+
+
+def _hours(subject: str, key: str) -> Report:
+    return Report(("time_entries",), subject, key, "total_hours")
+
+
+def _costs(subject: str, key: str) -> Report:
+    return Report(("expenses",), subject, key, "total_amount")
+
+
+_EXPENSES = "expense_feature"
+_INVOICES = "invoice_feature"
+_ESTIMATES = "estimate_feature"
+
+_ALL = (
+    Stream("company", "/company", "whole", key=(), rows_under=""),
+    Stream("clients", "/clients", described_by=("name", "currency")),
+    Stream("contacts", "/contacts"),
+    Stream(
+        "projects",
+        "/projects",
+        described_by=(
+            *("client__id", "name", "code", "is_billable", "is_fixed_fee"),
+            *("fee", "starts_on"),
+        ),
+    ),
+    Stream("tasks", "/tasks", described_by=("name",)),
+    Stream("task_assignments", "/task_assignments"),
+    Stream("user_assignments", "/user_assignments"),
+    Stream("roles", "/roles", "whole", permission=ADMINISTRATOR),
+    Stream(
+        "users",
+        "/users",
+        permission=ADMINISTRATOR,
+        described_by=(
+            *("first_name", "last_name", "is_contractor", "weekly_capacity"),
+            "avatar_url",
+        ),
+    ),
+    Stream(
+        "billable_rates",
+        "/users/{id}/billable_rates",
+        "child",
+        parent="users",
+        permission=ADMINISTRATOR,
+    ),
+    Stream(
+        "cost_rates",
+        "/users/{id}/cost_rates",
+        "child",
+        parent="users",
+        permission=ADMINISTRATOR,
+    ),
+    Stream(
+        "project_assignments",
+        "/users/{id}/project_assignments",
+        "child",
+        parent="users",
+        permission=ADMINISTRATOR,
+        refers_to={"project__id": "projects"},
+    ),
+    Stream(
+        "teammates",
+        "/users/{id}/teammates",
+        "child",
+        key=("user_id", "id"),
+        parent="users",
+        parent_role="manager",
+        feature="team_feature",
+        permission=ADMINISTRATOR,
+    ),
+    Stream(
+        "time_entries",
+        "/time_entries",
+        dated="spent_date",
+        backfilled=True,
+        amount="rounded_hours",
+        summed_by="time_clients",
+    ),
+    Stream(
+        "expenses",
+        "/expenses",
+        feature=_EXPENSES,
+        dated="spent_date",
+        backfilled=True,
+        amount="total_cost",
+        summed_by="expenses_clients",
+    ),
+    Stream(
+        "expense_categories",
+        "/expense_categories",
+        feature=_EXPENSES,
+        described_by=("name",),
+    ),
+    Stream(
+        "invoices",
+        "/invoices",
+        feature=_INVOICES,
+        permission=INVOICES,
+        dated="issue_date",
+        amount="amount",
+    ),
+    Stream(
+        "invoice_messages",
+        "/invoices/{id}/messages",
+        "child",
+        parent="invoices",
+        feature=_INVOICES,
+        permission=INVOICES,
+    ),
+    Stream(
+        "invoice_payments",
+        "/invoices/{id}/payments",
+        "child",
+        parent="invoices",
+        feature=_INVOICES,
+        permission=INVOICES,
+    ),
+    Stream(
+        "invoice_item_categories",
+        "/invoice_item_categories",
+        feature=_INVOICES,
+        permission=INVOICES,
+    ),
+    Stream(
+        "estimates",
+        "/estimates",
+        feature=_ESTIMATES,
+        permission=INVOICES,
+        dated="issue_date",
+        amount="amount",
+    ),
+    Stream(
+        "estimate_messages",
+        "/estimates/{id}/messages",
+        "child",
+        parent="estimates",
+        feature=_ESTIMATES,
+        permission=INVOICES,
+    ),
+    Stream(
+        "estimate_item_categories",
+        "/estimate_item_categories",
+        feature=_ESTIMATES,
+        permission=INVOICES,
+    ),
+    Stream(
+        "pto_requests",
+        "/pto/requests",
+        optional=PAID_TIME_OFF,
+        dated="start_date",
+    ),
+    Stream("pto_types", "/pto/types", optional=PAID_TIME_OFF),
+    Stream(
+        "pto_holiday_calendars",
+        "/pto/holiday_calendars",
+        "whole",
+        optional=PAID_TIME_OFF,
+    ),
+    Stream(
+        "pto_work_schedules",
+        "/pto/work_schedules",
+        "whole",
+        optional=PAID_TIME_OFF,
+    ),
+    Stream(
+        "pto_assignments",
+        "/pto/assignments",
+        "whole",
+        key=("user__id",),
+        optional=PAID_TIME_OFF,
+    ),
+    Stream(
+        "pto_allocations",
+        "/pto/allocations",
+        "yearly",
+        per_year=True,
+        optional=PAID_TIME_OFF,
+    ),
+    Stream(
+        "pto_balances",
+        "/pto/balances",
+        "child",
+        key=("user_id", "year", "pto_type__id"),
+        rows_under="balances",
+        params={"user_id": "{id}"},
+        parent="users",
+        per_year=True,
+        optional=PAID_TIME_OFF,
+    ),
+    _report("time_clients", _hours("project", "client_id"), fixed_fees=True),
+    _report("time_projects", _hours("project", "project_id"), fixed_fees=True),
+    _report("time_tasks", _hours("task", "task_id"), fixed_fees=True),
+    _report("time_team", _hours("user", "user_id"), fixed_fees=True),
+    _report("expenses_clients", _costs("project", "client_id"), _EXPENSES),
+    _report("expenses_projects", _costs("project", "project_id"), _EXPENSES),
+    _report(
+        "expenses_categories",
+        _costs("expense_category", "expense_category_id"),
+        _EXPENSES,
+    ),
+    _report("expenses_team", _costs("user", "user_id"), _EXPENSES),
+    _report(
+        "uninvoiced",
+        Report(
+            ("time_entries", "expenses"),
+            "project",
+            "project_id",
+            "total_hours",
+            billable_only=True,
+        ),
+        fixed_fees=True,
+    ),
+    Stream(
+        "project_budget",
+        "/reports/project_budget",
+        "whole",
+        key=("project_id",),
+        rows_under="results",
+        rate_limit="reports",
+    ),
+)
+
+STREAMS: Dict[str, Stream] = {stream.name: stream for stream in _ALL}
 """Every stream by name, in the order in which a reader would ask for them."""
+
+REPORTED: Tuple[str, ...] = tuple(
+    dict.fromkeys(name for each in _ALL if each.report for name in each.report.made_of)
+)
+"""The streams that reports sum up: time entries and expenses."""
+
+FAMILIES: Dict[str, Tuple[Stream, ...]] = {
+    parent: tuple(each for each in _ALL if parent in (each.name, each.parent))
+    for parent in dict.fromkeys(each.parent for each in _ALL if each.parent)
+}
+"""Each parent stream by name, with the streams below it."""

@@ -54,6 +54,16 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--latency", type=float, default=0.0, metavar="SECONDS", help="delay of each answer"
     )
+    top.add_argument(
+        "--documented-only",
+        action="store_true",
+        help="send only the fields that Harvest documents, not those that live accounts add",
+    )
+    top.add_argument(
+        "--unforeseen",
+        action="store_true",
+        help="add fields that nobody has declared to every row of every stream",
+    )
     top.add_argument("--quiet", action="store_true", help="print nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     change = commands.add_parser("change", help="change the account of a running sandbox")
@@ -69,7 +79,13 @@ def serve(options: argparse.Namespace) -> int:
     began = time.monotonic()
     if options.time_entries > 50000 and not options.quiet:
         print(f"Making up an account with {options.time_entries:,} time entries ...", flush=True)
-    account = Account.generate(options.seed, options.time_entries, options.years)
+    account = Account.generate(
+        options.seed,
+        options.time_entries,
+        options.years,
+        documented_only=options.documented_only,
+        unforeseen=options.unforeseen,
+    )
     server = Server(
         account, limits=not options.no_limits, latency=options.latency, port=options.port
     )

@@ -18,6 +18,7 @@ import orjson
 
 from . import changes, generate, records, reports
 from .catalog import LISTINGS, ROUNDED, TABLES, Listing
+from .fields import LIVE, Fields
 
 Row = dict[str, Any]
 
@@ -92,13 +93,21 @@ class Account:
         clock: the account's time.
         company: what `/company` answers; change its entries at will.
         seed: what the account was made from.
+        project_codes: whether projects have codes; without, the code of every one is null.
         lock: holds off changes while it is held.
     """
 
-    def __init__(self, seed: int = 0, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        clock: Clock | None = None,
+        fields: Fields | None = None,
+        project_codes: bool = True,
+    ) -> None:
         self.clock = clock or Clock()
         self.seed = seed
         self.company: Row = records.company()
+        self.project_codes = project_codes
         self.lock = threading.RLock()
         self._version = 0
         self._cache: OrderedDict[Any, Any] = OrderedDict()
@@ -109,15 +118,26 @@ class Account:
         self._db.text_factory = bytes
         self._select: dict[str, str] = {}
         for name, table in TABLES.items():
-            source = table.kept_in or name
             if not table.kept_in:
                 self._db.execute(table.create(name))
-            expression, joins = table.select(name)
-            # The ids come in the order wanted, and CROSS JOIN keeps SQLite to it.
-            self._select[name] = (
-                f"SELECT {expression} FROM json_each(?) wanted"
-                f" CROSS JOIN {source} t ON t.id = wanted.value {joins}"
-            )
+        self.fields = fields or LIVE
+
+    @property
+    def fields(self) -> Fields:
+        """Which fields the account sends; set it to change that at once."""
+        return self._fields
+
+    @fields.setter
+    def fields(self, fields: Fields) -> None:
+        with self.lock:
+            self._fields = fields
+            for name, table in TABLES.items():
+                expression, joins = table.select(fields)
+                # The ids come in the order wanted, and CROSS JOIN keeps SQLite to it.
+                self._select[name] = (
+                    f"SELECT {expression} FROM json_each(?) wanted"
+                    f" CROSS JOIN {table.kept_in or name} t ON t.id = wanted.value {joins}"
+                )
 
     def finish(self) -> None:
         """Indexes and foreign keys, left until the bulk of the rows is in."""
@@ -138,6 +158,11 @@ class Account:
         years: float | None = None,
         today: date | None = None,
         clock: Clock | None = None,
+        *,
+        documented_only: bool = False,
+        unforeseen: bool = False,
+        saml_exempt: bool = False,
+        project_codes: bool = True,
     ) -> Account:
         """Makes an agency with all its history. The same arguments give the same account.
 
@@ -149,8 +174,13 @@ class Account:
             today: the day on which the account is looked at. When it is not the clock's today
                 the clock is moved to noon (UTC) of that day, and goes on from there.
             clock: the clock to use.
+            documented_only: send only the fields that Harvest documents.
+            unforeseen: add fields that nobody has declared to every row.
+            saml_exempt: send `saml_exempt` of users, as accounts with single sign-on do.
+            project_codes: give projects codes; False makes all of them null.
         """
-        account = cls(seed, clock)
+        fields = Fields.of(documented_only, unforeseen, saml_exempt)
+        account = cls(seed, clock, fields, project_codes)
         now = account.clock.now()
         if today is None:
             today = now.date()
@@ -161,14 +191,25 @@ class Account:
         return account
 
     @classmethod
-    def empty(cls, users: int = 0, clock: Clock | None = None) -> Account:
+    def empty(
+        cls,
+        users: int = 0,
+        clock: Clock | None = None,
+        *,
+        documented_only: bool = False,
+        unforeseen: bool = False,
+        saml_exempt: bool = False,
+    ) -> Account:
         """An account with a company and nothing else, or with some users, all administrators.
 
         Args:
             users: how many users it has.
             clock: the clock to use.
+            documented_only: as in `generate`.
+            unforeseen: as in `generate`.
+            saml_exempt: as in `generate`.
         """
-        account = cls(clock=clock)
+        account = cls(clock=clock, fields=Fields.of(documented_only, unforeseen, saml_exempt))
         account.finish()
         for _ in range(users):
             account.add("users", access_roles=["administrator"])
@@ -199,7 +240,7 @@ class Account:
         """
         with self.lock:
             if stream == "company":
-                fragments = [orjson.dumps(self.company)]
+                fragments = [self.company_row()]
             elif stream in reports.REPORTS:
                 if stream != "project_budget" and not (from_ and to):
                     raise ValueError(f"{stream} needs from_ and to.")
@@ -214,6 +255,12 @@ class Account:
         body = b"[" + b",".join(fragments) + b"]"
         loaded: list[Row] = json.loads(body, parse_float=Decimal) if exact else orjson.loads(body)
         return loaded
+
+    def company_row(self) -> bytes:
+        """What `/company` answers, as JSON."""
+        left_out = records.LIVE_COMPANY if self.fields.documented_only else {}
+        row = {name: value for name, value in self.company.items() if name not in left_out}
+        return self.fields.complete("company", [orjson.dumps(row)])[0]
 
     def parents(self, stream: str) -> list[int]:
         """The ids of all the records that have a list of this stream, in their own order."""
@@ -302,7 +349,8 @@ class Account:
         """The rows with these ids, in this order, each as JSON."""
         with self.lock:
             wanted = orjson.dumps(list(ids)).decode()
-            return [row[0] for row in self._db.execute(self._select[table], (wanted,))]
+            rows = [row[0] for row in self._db.execute(self._select[table], (wanted,))]
+            return self.fields.complete(table, rows)
 
     def report(
         self,
@@ -319,7 +367,7 @@ class Account:
             (sql, tuple(values.items())),
             lambda: [row[0] for row in self._db.execute(sql, values)],
         )
-        return rows
+        return self.fields.complete(name, rows)
 
     def _where(
         self, listing: Listing, parent: int | None, conditions: Conditions
@@ -589,7 +637,10 @@ class Account:
         kinds = TABLES[table].columns()
         columns = {}
         for name, value in fields.items():
-            if name in kinds:
+            if name == "approval_status" and "is_submitted" in kinds:
+                columns["is_closed"] = int(value == "approved")
+                columns["is_submitted"] = int(value == "submitted")
+            elif name in kinds:
                 columns[name] = stored(kinds[name].split("@")[0], value)
             elif f"{name}_id" in kinds:
                 columns[f"{name}_id"] = value["id"] if isinstance(value, dict) else value

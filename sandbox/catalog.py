@@ -7,8 +7,10 @@ tests all see the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+from .fields import LIVE, Fields
 
 # How a column is kept, by the kind that a field declares. Money and hours are hundredths.
 SQL_TYPES = {
@@ -42,6 +44,12 @@ def json_object(members: Mapping[str, str]) -> str:
     return f"printf('{{{template}}}',{','.join(members.values())})"
 
 
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    for pair in text.split():
+        name, _, kind = pair.partition(":")
+        yield name, kind
+
+
 @dataclass(frozen=True)
 class Table:
     """One table and the rows that the API makes of it.
@@ -49,7 +57,10 @@ class Table:
     Attributes:
         fields: `name:kind` pairs in the order in which they are served. A kind that starts with
             `@` is a nested object, `@table.brief`, kept as the column `name_id`; it ends with `?`
-            where the row outlives what it points to, else the row is deleted with it.
+            where the row outlives what it points to, else the row is deleted with it. A second
+            brief, `@table.brief/other`, is how live accounts send it. A name that ends with `!`
+            is a field that live accounts send and the documentation has not; one that ends
+            with `~` is sent only where it is asked for.
         hidden: `name:kind` columns that are kept but not served.
         computed: fields that no column holds, as SQL expressions that give JSON.
         joins: nested objects that are reached another way than by `name_id`.
@@ -68,14 +79,26 @@ class Table:
     first_id: int = 1
     kept_in: str = ""
 
-    def served(self) -> dict[str, str]:
+    def served(self, fields: Fields = LIVE) -> dict[str, str]:
         """Every field that is served, with its kind."""
-        return dict(pair.split(":") for pair in self.fields.split())
+        served = {}
+        for name, kind in _pairs(self.fields):
+            plain = name.rstrip("!~")
+            if name.endswith("!") and fields.documented_only:
+                continue
+            if name.endswith("~") and plain not in fields.on_request:
+                continue
+            brief, slash, other = kind.rstrip("?").partition("/")
+            if slash and not fields.documented_only:
+                brief = brief.partition(".")[0] + "." + other
+            served[plain] = brief
+        return served
 
     def columns(self) -> dict[str, str]:
         """Every column that is kept, with its kind."""
         kept: dict[str, str] = {}
-        for name, kind in (pair.split(":") for pair in (self.fields + " " + self.hidden).split()):
+        for name, kind in _pairs(self.fields + " " + self.hidden):
+            name = name.rstrip("!~")
             if kind.startswith("@"):
                 if name not in self.joins:
                     kept[f"{name}_id"] = kind
@@ -104,12 +127,12 @@ class Table:
         name, _, sql = member.partition("=")
         return name, f"json_quote({sql})" if sql else to_json(self.columns()[name], name)
 
-    def select(self, name: str) -> tuple[str, str]:
+    def select(self, fields: Fields = LIVE) -> tuple[str, str]:
         """The expression that writes a row `t` as JSON, and the joins that it needs."""
         members, joins = {}, []
-        for member, kind in self.served().items():
+        for member, kind in self.served(fields).items():
             if kind.startswith("@"):
-                target, _, brief = kind[1:].rstrip("?").partition(".")
+                target, _, brief = kind[1:].partition(".")
                 on = self.joins.get(member, f"{member}.id = t.{member}_id")
                 joins.append(f"LEFT JOIN {target} {member} ON {on}")
                 members[member] = f"ifnull({member}.{brief},'null')"
@@ -124,14 +147,19 @@ class Table:
 
 _STAMPS = " created_at:time updated_at:time"
 _ASSIGNMENT = "id:int is_active:bool is_project_manager:bool use_default_rates:bool"
-_LOCKED = "(t.invoice_id IS NOT NULL OR t.is_closed)"
+APPROVAL_STATUS = """CASE WHEN t.is_closed THEN 'approved' WHEN t.is_submitted THEN 'submitted'
+    ELSE 'unsubmitted' END"""
+"""How far the approval of an entry or an expense has come."""
+_LOCKED = "(t.invoice_id IS NOT NULL OR t.is_closed OR t.is_explicitly_locked)"
 _LOCK = {
     "is_locked": to_json("bool", _LOCKED),
     "is_billed": to_json("bool", "(t.invoice_id IS NOT NULL)"),
     "locked_reason": """CASE
         WHEN t.invoice_id IS NOT NULL AND t.is_closed THEN '"Invoiced and approved"'
         WHEN t.invoice_id IS NOT NULL THEN '"Invoiced"'
-        WHEN t.is_closed THEN '"Approved"' ELSE 'null' END""",
+        WHEN t.is_closed THEN '"Approved"'
+        WHEN t.is_explicitly_locked THEN '"Locked"' ELSE 'null' END""",
+    "approval_status": f"""'"'||{APPROVAL_STATUS}||'"'""",
 }
 _MESSAGE = (
     "id:int sent_by:text sent_by_email:text sent_from:text sent_from_email:text recipients:json"
@@ -153,7 +181,7 @@ TABLES: dict[str, Table] = {
     ),
     "contacts": Table(
         "id:int client:@clients.plain title:text first_name:text last_name:text email:text"
-        " phone_office:text phone_mobile:text fax:text" + _STAMPS,
+        " phone_office:text phone_mobile:text fax:text invoice_recipient_status!:text" + _STAMPS,
         indexes=("client_id",),
         first_id=4706479,
     ),
@@ -161,7 +189,18 @@ TABLES: dict[str, Table] = {
         "id:int first_name:text last_name:text email:text telephone:text timezone:text"
         " has_access_to_all_future_projects:bool is_contractor:bool is_active:bool"
         " weekly_capacity:int default_hourly_rate:money cost_rate:money roles:json"
-        " access_roles:json avatar_url:text" + _STAMPS,
+        " access_roles:json avatar_url:text employee_id!:text calendar_integration_enabled!:bool"
+        " calendar_integration_source!:text can_create_projects!:= permissions_profile!:="
+        " permissions_claims!:= saml_exempt~:bool" + _STAMPS,
+        computed={
+            "can_create_projects": to_json(
+                "bool",
+                "(t.access_roles LIKE '%administrator%' OR t.access_roles LIKE '%project_creator%')",
+            ),
+            "permissions_profile": "ifnull(json_quote(json_extract(t.access_roles,'$[0]')),'null')",
+            "permissions_claims": "(SELECT json_group_array(value) FROM"
+            " (SELECT value FROM json_each(t.access_roles) ORDER BY key LIMIT -1 OFFSET 1))",
+        },
         briefs={"plain": ("id", "name=first_name||' '||last_name")},
         first_id=1782884,
     ),
@@ -185,8 +224,13 @@ TABLES: dict[str, Table] = {
         " budget_is_monthly:bool notify_when_over_budget:bool"
         " over_budget_notification_percentage:number over_budget_notification_date:date"
         " show_budget_to_all:bool cost_budget:money cost_budget_include_expenses:bool fee:money"
-        " notes:text starts_on:date ends_on:date" + _STAMPS,
-        briefs={"plain": ("id", "name"), "full": ("id", "name", "code")},
+        " notes:text starts_on:date ends_on:date currency!:=" + _STAMPS,
+        computed={"currency": "json_quote(client.currency)"},
+        briefs={
+            "plain": ("id", "name"),
+            "full": ("id", "name", "code"),
+            "billed": ("id", "name", "code", "is_billable"),
+        },
         indexes=("client_id",),
         first_id=14307913,
     ),
@@ -197,7 +241,11 @@ TABLES: dict[str, Table] = {
             "brief": (
                 *("id", "is_project_manager", "is_active", "budget"),
                 *("created_at", "updated_at", "hourly_rate"),
-            )
+            ),
+            "live": (
+                *("id", "is_project_manager", "is_active", "use_default_rates", "budget"),
+                *("created_at", "updated_at", "hourly_rate"),
+            ),
         },
         indexes=("project_id", "user_id"),
         first_id=125063975,
@@ -215,8 +263,8 @@ TABLES: dict[str, Table] = {
         first_id=155502709,
     ),
     "project_assignments": Table(
-        _ASSIGNMENT + " hourly_rate:money budget:money project:@projects.full"
-        " client:@clients.plain task_assignments:=" + _STAMPS,
+        _ASSIGNMENT + " hourly_rate:money budget:money project:@projects.full/billed"
+        " client:@clients.plain/full task_assignments:=" + _STAMPS,
         computed={
             "task_assignments": "(SELECT '['||ifnull(group_concat(item),'')||']' FROM (SELECT"
             " substr(a.brief,1,length(a.brief)-1)||',\"task\":'||k.plain||'}' AS item"
@@ -302,9 +350,11 @@ TABLES: dict[str, Table] = {
     "expenses": Table(
         "id:int client:@clients.full project:@projects.full"
         " expense_category:@expense_categories.brief user:@users.plain"
-        " user_assignment:@user_assignments.brief? receipt:json invoice:@invoices.brief?"
-        " notes:text units:int total_cost:money billable:bool is_closed:bool is_locked:="
-        " is_billed:= locked_reason:= spent_date:date" + _STAMPS,
+        " user_assignment:@user_assignments.brief/live? receipt:json invoice:@invoices.brief?"
+        " notes:text units:int total_cost:money billable:bool is_closed:bool approval_status:="
+        " is_locked:= is_explicitly_locked!:bool is_billed:= locked_reason:= spent_date:date"
+        " reimbursement!:json" + _STAMPS,
+        hidden="is_submitted:bool",
         computed=_LOCK,
         joins={"client": "client.id = project.client_id"},
         indexes=(
@@ -314,13 +364,16 @@ TABLES: dict[str, Table] = {
         first_id=15296423,
     ),
     "time_entries": Table(
-        "id:int spent_date:date user:@users.plain user_assignment:@user_assignments.brief?"
-        " client:@clients.plain project:@projects.plain task:@tasks.plain"
+        "id:int spent_date:date user:@users.plain"
+        " user_assignment:@user_assignments.brief/live? client:@clients.plain/full"
+        " project:@projects.plain/full task:@tasks.plain"
         " task_assignment:@task_assignments.brief? external_reference:json"
         " invoice:@invoices.brief? hours:money hours_without_timer:money rounded_hours:="
-        " notes:text is_locked:= locked_reason:= is_closed:bool is_billed:="
+        " notes:text is_locked:= is_explicitly_locked!:bool locked_reason:= is_closed:bool"
+        " approval_status:= is_billed:="
         " timer_started_at:time started_time:text ended_time:text is_running:bool billable:bool"
         " budgeted:bool billable_rate:money cost_rate:money" + _STAMPS,
+        hidden="is_submitted:bool",
         computed={**_LOCK, "rounded_hours": to_json("money", ROUNDED)},
         joins={"client": "client.id = project.client_id"},
         indexes=(
@@ -381,6 +434,9 @@ _USER = {"user_id": ("int", "t.user_id = ?")}
 _PROJECT = {"project_id": ("int", "t.project_id = ?")}
 _VIA_PROJECT = {
     "client_id": ("int", "t.project_id IN (SELECT id FROM projects WHERE client_id = ?)")
+}
+_APPROVAL = {
+    "approval_status": ("unsubmitted|submitted|approved", f"({APPROVAL_STATUS}) = ?"),
 }
 _BILLED = {"is_billed": ("bool", "(t.invoice_id IS NOT NULL) = ?")}
 
@@ -466,7 +522,13 @@ LISTINGS: dict[str, Listing] = {
     "expenses": Listing(
         "expenses",
         "/expenses",
-        filters=_USER | _VIA_PROJECT | _PROJECT | _BILLED | _SINCE | _dates("spent_date"),
+        filters=_USER
+        | _VIA_PROJECT
+        | _PROJECT
+        | _BILLED
+        | _APPROVAL
+        | _SINCE
+        | _dates("spent_date"),
         order="spent_date",
         cursor=False,
         feature="expense_feature",
@@ -493,6 +555,7 @@ LISTINGS: dict[str, Listing] = {
         }
         | _BILLED
         | {"is_running": ("bool", "t.is_running = ?")}
+        | _APPROVAL
         | _SINCE
         | _dates("spent_date"),
         order="spent_date",

@@ -34,6 +34,11 @@ def reference(rng: Random) -> str:
     ).decode()
 
 
+REIMBURSED = '{"id":7105,"status":"reimbursed"}'
+"""What an expense says of its reimbursement; nobody knows what Harvest sends, save that it is
+mostly null."""
+
+
 def clock_time(minutes: int) -> str:
     """Minutes since midnight on a twelve-hour clock, as the API writes it."""
     hour, minute = divmod(minutes % 1440, 60)
@@ -390,6 +395,7 @@ class Agency:
         }
         yesterday = self.today - timedelta(days=1)
         closed_before = self.today - timedelta(days=50)
+        submitted_before = self.today - timedelta(days=14)
         month: tuple[int, int] = (0, 0)
         choices: dict[int, list[Any]] = {}
 
@@ -406,16 +412,18 @@ class Agency:
                 # not later than now, but not many at that very second either
                 written = max(day, min(day + timedelta(days=1 + int(random() * 4)), yesterday))
             created = min(f"{written}T{self.clock(seconds)}Z", self.end)
-            updated, closed = created, 0
+            updated, closed, submitted, locked = created, 0, 0, 0
             chance = random()
             if day < closed_before and chance < 0.75:
-                closed = 1
+                closed, locked = 1, int(chance < 0.004)
                 approved = written + timedelta(days=1 + int(random() * 9))
                 updated = f"{approved}T{self.clock(int(random() * 86400))}Z"
             elif chance > 0.7:
                 moved = written + timedelta(days=int((chance - 0.7) * 60))
                 moved = max(written, min(moved, yesterday))
                 updated = min(f"{moved}T{self.clock(seconds + int(random() * 4000))}Z", self.end)
+            elif day < submitted_before and chance < 0.3:
+                submitted = 1
             started = ended = None
             if user["id"] % 3 == 0:
                 begin = 480 + int(random() * 500) // 5 * 5
@@ -432,6 +440,8 @@ class Agency:
                 "hours_without_timer": hours,
                 "notes": words.NOTES[int(random() * len(words.NOTES))],
                 "is_closed": closed,
+                "is_submitted": submitted,
+                "is_explicitly_locked": locked,
                 "started_time": started,
                 "ended_time": ended,
                 "is_running": 0,
@@ -490,6 +500,8 @@ class Agency:
                 "created_at": began,
                 "updated_at": began,
                 "is_closed": 0,
+                "is_submitted": 0,
+                "is_explicitly_locked": 0,
             }
             yield [row.get(name) for name in columns]
 
@@ -525,6 +537,9 @@ class Agency:
                 user_id=user["id"],
                 user_assignment_id=assignment["id"],
                 is_closed=closed,
+                is_submitted=int(not closed and (self.today - day).days > 14 and day.day < 10),
+                is_explicitly_locked=int(closed and day.day == 28),
+                reimbursement=REIMBURSED if day.day == 27 and day.month % 4 == 0 else None,
             )
 
     def make_estimates(self) -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import orjson
 
@@ -21,9 +22,17 @@ TERMS = {"upon receipt": 0, "net 15": 15, "net 30": 30, "net 45": 45, "net 60": 
 TAXES = {"EUR": 21.0, "GBP": 20.0, "USD": None}
 
 
+LIVE_COMPANY: Row = {
+    "currency": "EUR",
+    "saml_sign_in_required": False,
+    "day_entry_notes_required": False,
+}
+"""What live accounts say of themselves beyond the documentation."""
+
+
 def company() -> Row:
     """The agency itself, as `/company` gives it."""
-    return {
+    documented = {
         "base_uri": "https://studio-tamarisk.example.com",
         "full_domain": "studio-tamarisk.example.com",
         "name": "Studio Tamarisk",
@@ -46,11 +55,17 @@ def company() -> Row:
         "color_scheme": "orange",
         "weekly_capacity": 126000,
     }
+    return documented | LIVE_COMPANY
 
 
 def hundredths(value: Decimal) -> int:
     """An amount as the database keeps it, rounded half up."""
     return int((value * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def chance(text: str, sides: int) -> int:
+    """A number from 0 up to `sides`, excluded, that is always the same for a text."""
+    return crc32(text.encode()) % sides
 
 
 def product(one: float, other: float) -> int:
@@ -143,6 +158,7 @@ class Maker:
             "phone_office": rng.choice([f"+1 555 01{rng.randrange(100):02}", "", None]),
             "phone_mobile": rng.choice([f"+1 555 01{rng.randrange(100):02}", "", None]),
             "fax": rng.choice(["", None]),
+            "invoice_recipient_status": words.RECIPIENTS[chance(mail, 5)],
         }
 
     def users(self, given: Row) -> Row:
@@ -163,6 +179,10 @@ class Maker:
             "roles": orjson.dumps([rng.choice(words.ROLES[:4])]).decode(),
             "access_roles": '["member"]',
             "avatar_url": f"https://cache.example.com/avatars/{rng.randrange(40)}.png?1498516481",
+            "employee_id": f"E-{chance(mail, 900) + 100}" if chance(mail, 3) else None,
+            "calendar_integration_enabled": int(chance(mail, 4) == 0),
+            "calendar_integration_source": "google" if chance(mail, 4) == 0 else None,
+            "saml_exempt": int(chance(mail, 7) == 0),
         }
 
     def roles(self, given: Row) -> Row:
@@ -185,10 +205,12 @@ class Maker:
         """A project of one of the eight ways of billing and budgeting."""
         rng = self.rng
         name = given.get("name") or f"{rng.choice(words.PROJECTS)} {rng.randrange(2, 1000)}"
+        client = self.some("clients", given, "client_id")
+        code = rng.choice([f"P{rng.randrange(10, 999)}", name[:2].upper(), "", None])
         row: Row = {
-            "client_id": self.some("clients", given, "client_id"),
+            "client_id": client,
             "name": name,
-            "code": rng.choice([f"P{rng.randrange(10, 999)}", name[:2].upper(), "", None]),
+            "code": code if self.account.project_codes else None,
             "is_active": 1,
             "is_billable": 1,
             "is_fixed_fee": 0,
@@ -468,6 +490,8 @@ class Maker:
             "total_cost": cost,
             "billable": int(project["is_billable"] and rng.random() < 0.8),
             "is_closed": 0,
+            "is_submitted": 0,
+            "is_explicitly_locked": 0,
             "spent_date": (given.get("created_at") or self.now)[:10],
         }
 
@@ -499,6 +523,8 @@ class Maker:
             "hours_without_timer": hours,
             "notes": rng.choice(words.NOTES),
             "is_closed": 0,
+            "is_submitted": 0,
+            "is_explicitly_locked": 0,
             "is_running": 0,
             "billable": int(project["is_billable"] and task["billable"]),
             "budgeted": int(project["budget_by"] != "none"),

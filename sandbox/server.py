@@ -309,7 +309,7 @@ class Server:
             numbered = re.sub(r"\{(\w+)\}", r"{\1:int}", path)
             routes.append(Route(API + numbered, self._guarded(handler, stream, report)))
 
-        get("/company", lambda request: _json(self.account.company), "company")
+        get("/company", self._company, "company")
         get("/users/me", self._me)
         mine = replace(LISTINGS["project_assignments"], cursor=False)
         get("/users/me/project_assignments", self._lister(mine, me=True), "project_assignments")
@@ -461,6 +461,9 @@ class Server:
         return Response(page, 429, headers, HTML)
 
     # ---------------------------------------------------------------- answers
+
+    def _company(self, request: Request) -> Response:
+        return Response(self.account.company_row(), media_type=JSON)
 
     def _me(self, request: Request) -> Response:
         return self._one("users", self.account.current_user())

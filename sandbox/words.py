@@ -62,6 +62,8 @@ LAST_NAMES = [
 # fmt: on
 
 TITLES = ["Marketing Manager", "Accounts Payable", "CEO", "Produktleiterin", "Head of IT", None]
+RECIPIENTS = ["none", "recipient", "none", "cc", "bcc"]
+"""Who of the contacts gets invoices."""
 ZONES = [
     "Eastern Time (US & Canada)",
     "Pacific Time (US & Canada)",

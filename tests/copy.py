@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import dlt
 
 from harvest import harvest_source
-from harvest.resources import windows
+from harvest.streams.due import report_windows as windows
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 

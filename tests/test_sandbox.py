@@ -24,6 +24,7 @@ import requests
 
 from sandbox import Account, Clock, Server
 from sandbox.catalog import LISTINGS, TABLES
+from sandbox.fields import UNFORESEEN, Fields
 from sandbox.reports import REPORTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,6 +148,65 @@ def test_time_is_in_order(still: Client) -> None:
                 assert row["spent_date"] <= row["created_at"][:10]
 
 
+@pytest.mark.parametrize("stream", ["time_entries", "expenses"])
+def test_approval(stream: str, client: Client) -> None:
+    account = client.server.account
+    rows = account.rows(stream)
+    assert {row["approval_status"] for row in rows} == {"unsubmitted", "submitted", "approved"}
+    assert any(row["is_explicitly_locked"] for row in account.rows("expenses"))
+    open_ = next(row for row in rows if row["approval_status"] == "unsubmitted")
+    for status, closed in (("submitted", False), ("approved", True), ("unsubmitted", False)):
+        row = account.edit(stream, open_["id"], approval_status=status)
+        assert (row["approval_status"], row["is_closed"]) == (status, closed)
+        found = client.walk(f"/{stream}", approval_status=status)
+        assert found == [each for each in account.rows(stream) if each["approval_status"] == status]
+    locked = account.edit(stream, open_["id"], is_explicitly_locked=True)
+    assert (locked["is_locked"], locked["locked_reason"]) == (
+        True,
+        "Invoiced" if locked["is_billed"] else "Locked",
+    )
+
+
+def test_projects_without_codes() -> None:
+    account = Account.generate(time_entries=50, project_codes=False)
+    account.add("projects")
+    assert {row["code"] for row in account.rows("projects")} == {None}
+    assert {row["project"]["code"] for row in account.rows("time_entries")} == {None}
+
+
+def test_fields_on_request() -> None:
+    assert "saml_exempt" not in Account.generate(time_entries=5).rows("users")[0]
+    users = Account.generate(time_entries=5, saml_exempt=True).rows("users")
+    assert {row["saml_exempt"] for row in users} == {True, False}
+
+
+def test_unforeseen_fields_are_in_every_row() -> None:
+    account = Account.generate(seed=3, time_entries=300, today=TODAY, unforeseen=True)
+    plain = Account.generate(seed=3, time_entries=300, today=TODAY)
+    days = {"from_": "2026-01-01", "to": "2026-05-01"}
+    for stream in STREAMS:
+        period = days if stream in REPORTS else {}
+        rows, others = account.rows(stream, **period), plain.rows(stream, **period)
+        assert rows, stream
+        assert [
+            {name: value for name, value in row.items() if name not in UNFORESEEN} for row in rows
+        ] == others
+        for row in rows:
+            kinds = [type(row[name]) for name in UNFORESEEN]
+            assert kinds == [bool, str, float, type(None), dict], (stream, row)
+        assert rows == account.rows(stream, **period)
+    account.fields = Fields(more={"clients": {"labels": ["a", "b"]}})
+    assert [row["labels"] for row in account.rows("clients")[:2]] == [["a", "b"]] * 2
+    with Server(account, limits=False) as server:
+        client = Client(server)
+        assert client.walk("/clients") == account.rows("clients")
+        account.fields = Fields(unforeseen=True)
+        assert client.walk("/clients") == account.rows("clients")
+        assert client.get("/company").json() == account.rows("company")[0]
+        walked = client.walk("/reports/time/clients", **{"from": days["from_"], "to": days["to"]})
+        assert walked == account.rows("time_clients", **days)
+
+
 def check_money(account: Account) -> None:
     payments = account.children("invoice_payments", exact=True)
     for invoice in account.rows("invoices", exact=True):
@@ -174,7 +234,9 @@ def check_references(account: Account) -> None:
             assert row["user"]["id"] in ids["users"]
             assert row["project"]["id"] in ids["projects"]
             assert row["is_billed"] == (row["invoice"] is not None)
-            assert row["is_locked"] == (row["is_billed"] or row["is_closed"])
+            locked = row["is_billed"] or row["is_closed"] or row["is_explicitly_locked"]
+            assert row["is_locked"] == locked
+            assert (row["approval_status"] == "approved") == row["is_closed"]
             assert (row["locked_reason"] is not None) == row["is_locked"]
             if row["invoice"]:
                 assert row["invoice"]["number"] == numbers[row["invoice"]["id"]]
@@ -357,8 +419,8 @@ def some_values(rows: list[Row], name: str) -> list[Any]:
         return [middle["updated_at"], "2030-01-01T00:00:00Z"]
     if name in ("from", "to"):
         return [middle.get("spent_date") or middle["issue_date"]]
-    if name == "state":
-        return sorted({row["state"] for row in rows})
+    if name in ("state", "approval_status"):
+        return sorted({row[name] for row in rows})
     if name == "external_reference_id":
         return [next(row["external_reference"]["id"] for row in rows if row["external_reference"])]
     if name == "project_id" and "line_items" in middle:

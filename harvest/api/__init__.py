@@ -1,0 +1,1 @@
+"""Harvest over HTTP: sign-in, rate limits, retries, pages. Knows nothing of pipelines."""

@@ -1,0 +1,138 @@
+"""Sign-in: a personal access token, or OAuth2.
+
+https://help.getharvest.com/api-v2/authentication-api/authentication/authentication/
+"""
+
+import threading
+from typing import Any, Dict, Optional, Sequence
+
+import requests  # noqa: I251
+from dlt.common import pendulum
+from dlt.common.configuration.specs import configspec
+from dlt.common.typing import TSecretStrValue
+from dlt.sources.helpers.rest_client.auth import (
+    BearerTokenAuth,
+    OAuth2ClientCredentials,
+)
+from requests.auth import AuthBase
+
+from ..exceptions import HarvestError
+from ..settings import TOKENS_PAGE
+from .errors import TransientError, retry_after
+
+@configspec
+class HarvestOAuth2(OAuth2ClientCredentials):
+    """Sign-in by the refresh token that an OAuth2 application was granted.
+
+    Args:
+        access_token_url (str): Where access tokens are issued.
+        client_id (str): Id of the application.
+        client_secret (str): Its secret.
+        refresh_token (str): Its refresh token. Harvest may replace it at each renewal.
+        session (requests.Session): Sends the request for an access token.
+
+    Raises:
+        HarvestError: Harvest refuses to issue an access token.
+        TransientError: The request for one failed, and may succeed later.
+    """
+
+    refresh_token: TSecretStrValue = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._lock = threading.Lock()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        with self._lock:
+            return super().__call__(request)  # type: ignore[no-any-return]
+
+    def forget(self, token: Optional[str]) -> None:
+        """Forget an access token that Harvest refused, so that a new one is asked for."""
+        with self._lock:
+            if self.access_token == token:
+                self.access_token = None
+
+    def build_access_token_request(self) -> Dict[str, Any]:
+        """Return what is posted, as dlt's base class asks for it."""
+        grant = {
+            "grant_type": "refresh_token",
+            "refresh_token": self.refresh_token,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+        }
+        return {"data": grant, "allow_redirects": False}
+
+    def obtain_token(self) -> None:
+        """Ask Harvest for an access token."""
+        response = self.session.post(
+            self.access_token_url, **self.build_access_token_request()
+        )
+        status = response.status_code
+        if status in (408, 429) or status >= 500:
+            raise TransientError(f"the sign-in answered {status}", retry_after(response))
+        try:
+            grant = response.json()
+            self.access_token = str(grant["access_token"])
+            seconds = 0.9 * float(grant.get("expires_in") or self.default_token_expiration)
+        except (ValueError, KeyError, TypeError):
+            raise HarvestError(
+                f"Harvest refused to renew the sign-in ({status}): check client_id,"
+                " client_secret and refresh_token of the OAuth2 application at"
+                f" {TOKENS_PAGE}."
+            ) from None
+        # renewed early, so that it does not expire on the way
+        self.token_expiry = pendulum.now().add(seconds=seconds)
+        if grant.get("refresh_token"):
+            self.refresh_token = grant["refresh_token"]
+
+
+class NoCredentials(AuthBase):
+    """Refuses to sign a request, because credentials are missing.
+
+    Args:
+        missing (Sequence[str]): The settings of OAuth2 that are missing.
+    """
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        self._some = f" ({', '.join(missing)} missing)" if len(missing) < 3 else ""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        raise HarvestError(
+            f"No Harvest credentials{self._some}: create a personal access token at"
+            f" {TOKENS_PAGE} and set access_token under [sources.harvest] in"
+            " .dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the environment."
+        )
+
+
+def sign_in(
+    access_token: Optional[str],
+    client_id: Optional[str],
+    client_secret: Optional[str],
+    refresh_token: Optional[str],
+    token_url: str,
+    session: requests.Session,
+) -> AuthBase:
+    """Return what signs the requests.
+
+    Args:
+        access_token (Optional[str]): A personal access token; it comes first.
+        client_id (Optional[str]): Id of an OAuth2 application.
+        client_secret (Optional[str]): Its secret.
+        refresh_token (Optional[str]): The refresh token that it was granted.
+        token_url (str): Where access tokens of OAuth2 are issued.
+        session (requests.Session): Asks for them.
+
+    Examples:
+        >>> auth = sign_in("1234.pt.abcd", None, None, None, "", requests.Session())
+        >>> requests.get("https://api.harvestapp.com/v2/users/me", auth=auth)
+    """
+    if access_token:
+        return BearerTokenAuth(token=access_token)  # type: ignore[arg-type]
+    grant = {
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "refresh_token": refresh_token,
+    }
+    if missing := [name for name, value in grant.items() if not value]:
+        return NoCredentials(missing)
+    return HarvestOAuth2(access_token_url=token_url, session=session, **grant)  # type: ignore[arg-type]

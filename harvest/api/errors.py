@@ -1,0 +1,94 @@
+"""What goes wrong with requests, in words: what passes, and what does not."""
+
+from datetime import datetime, timezone  # noqa: I251
+from email.utils import parsedate_to_datetime
+from typing import Optional
+
+import requests  # noqa: I251
+
+from ..exceptions import HarvestError
+
+PROXY_SIGN_IN = (
+    "The proxy demands a sign-in (407): put user and password into the address in"
+    " HTTPS_PROXY, as in http://user:password@host:port."
+)
+
+
+class TransientError(Exception):
+    """A failure that another attempt may mend.
+
+    Args:
+        message (str): What failed, in words.
+        wait (Optional[float]): Seconds that Harvest asks to wait.
+        counts (bool): It counts as an attempt. A rate limit that was reached does not.
+    """
+
+    def __init__(
+        self, message: str, wait: Optional[float] = None, counts: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.wait = wait
+        self.counts = counts
+
+
+def explain_failure(error: requests.RequestException) -> TransientError:
+    """Return a failed request as one that may be repeated.
+
+    Raises:
+        HarvestError: Repeating it is of no use.
+    """
+    text = str(error)
+    if isinstance(error, requests.exceptions.SSLError) and "certificate" in text.lower():
+        raise HarvestError(
+            "The certificate of Harvest's host is not trusted here: if a proxy of your"
+            " network inspects traffic, set REQUESTS_CA_BUNDLE to the file with its"
+            " certificate."
+        ) from None
+    if "failed: 407" in text:
+        raise HarvestError(PROXY_SIGN_IN) from None
+    if isinstance(error, requests.exceptions.ProxyError):
+        return TransientError("the proxy in HTTPS_PROXY could not be reached")
+    if isinstance(error, requests.Timeout):
+        return TransientError("no answer in time")
+    if "NameResolution" in text or "getaddrinfo" in text:
+        return TransientError(
+            "the host's name is not known: check base_url and the network"
+        )
+    if "refused" in text.lower():
+        return TransientError(
+            "the connection was refused: check base_url and the network"
+        )
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return TransientError("the answer broke off")
+    if isinstance(error, requests.ConnectionError):
+        return TransientError("the connection broke")
+    return TransientError(type(error).__name__)
+
+
+def server_time(response: requests.Response) -> datetime:
+    """Return Harvest's clock, which may differ from this machine's by hours."""
+    try:
+        moment = parsedate_to_datetime(response.headers["Date"])
+        return moment.astimezone(timezone.utc)
+    except (KeyError, ValueError, TypeError):
+        return datetime.now(timezone.utc)
+
+
+def retry_after(response: requests.Response) -> Optional[float]:
+    """Return the seconds that Harvest asks to wait, given as such or as a date."""
+    header = response.headers.get("Retry-After", "").strip()
+    if header.isdigit():
+        return float(header)
+    try:
+        until = parsedate_to_datetime(header) - server_time(response)
+        return max(0.0, until.total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def message_of(response: requests.Response) -> str:
+    """Return what Harvest says about an error, if it does so in JSON."""
+    try:
+        return f": {response.json()['message']}"
+    except (ValueError, KeyError, TypeError):
+        return ""

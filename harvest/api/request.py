@@ -1,0 +1,113 @@
+"""One request for a page: what is asked, what was answered, and how often it was tried."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from dlt.common import logger
+from dlt.common.configuration.specs import RuntimeConfiguration
+
+from ..exceptions import HarvestError
+from ..settings import Stream
+from .decoding import Page, decode, find_rows
+from .errors import TransientError
+from .rate_limit import RateLimit
+
+LONGEST_WAIT = 3600
+"""Seconds that a request may wait in all before it is given up."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request for a page.
+
+    Attributes:
+        stream (Stream): What is read.
+        url (str): The address.
+        params (Mapping[str, Any]): Query parameters.
+        record (bool): It asks for one record.
+        below_record (bool): It asks for what a record has, so that 404 means that the
+            record was deleted.
+    """
+
+    stream: Stream
+    url: str
+    params: Mapping[str, Any]
+    record: bool = False
+    below_record: bool = False
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer as it came: decoded, it takes several times the memory.
+
+    Attributes:
+        content (bytes): JSON, or what came in its place.
+        content_type (str): What it calls itself.
+        now (str): Harvest's clock, as in `2017-06-26T21:01:52Z`.
+    """
+
+    content: bytes
+    content_type: str
+    now: str
+
+    def page(self, request: Request) -> Page:
+        """Decode it.
+
+        Raises:
+            TransientError: It is no page.
+        """
+        try:
+            body = decode(self.content)
+        except ValueError:
+            raise TransientError(
+                f"the answer is {self.content_type} and not whole JSON"
+            ) from None
+        rows = find_rows(request.stream, body, request.record)
+        if rows is None:
+            expected = request.stream.rows_in or "object"
+            raise TransientError(f"the answer has no {expected}")
+        return Page(body if isinstance(body, dict) else {"rows": body}, rows, self.now)
+
+
+class Attempts:
+    """The attempts at one request: how many failed, and how long they waited."""
+
+    def __init__(self, request: Request, settings: RuntimeConfiguration) -> None:
+        self._request = request
+        self._settings = settings
+        self._failed = 0
+        self._counted = 0
+        self._waited = 0.0
+
+    async def wait(self, failure: TransientError, limit: RateLimit) -> None:
+        """Wait until the next attempt.
+
+        A rate limit that was reached holds all requests back, and is no attempt.
+
+        Raises:
+            HarvestError: There were enough.
+        """
+        most = self._settings.request_max_attempts
+        self._counted += failure.counts
+        backoff = self._settings.request_backoff_factor * 2 ** min(self._failed, 20)
+        self._failed += 1
+        longest = self._settings.request_max_retry_delay
+        seconds = max(min(backoff, longest), failure.wait or 0)
+        name, where = self._request.stream.name, self._request.url.split("?")[0]
+        if self._counted >= most:
+            raise HarvestError(
+                f"{name}: {where} could not be read in {most} attempts: {failure}; run"
+                " again later, and it goes on from the last good state."
+            )
+        if self._waited + seconds > LONGEST_WAIT:
+            raise HarvestError(
+                f"{name}: {failure}; after {self._waited:,.0f} s of waiting, Harvest asks"
+                f" for {seconds:,.0f} s more: run again later."
+            )
+        self._waited += seconds
+        logger.warning(f"{name}: {failure}; next attempt in {seconds:.0f} s")
+        if failure.counts:
+            await asyncio.sleep(seconds)
+        else:
+            limit.pause(seconds)

@@ -1,0 +1,175 @@
+"""The arguments of the source: what they may be, and what is made of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional, Sequence
+from urllib.parse import urlsplit
+
+import dlt
+from dlt.common.schema import Schema
+from dlt.common.storages.schema_storage import SchemaStorage
+from dlt.common.time import ensure_pendulum_datetime
+
+from ..api.auth import sign_in
+from ..api.client import HarvestClient, Session
+from ..api.credentials import clean
+from ..api.rate_limit import shared_limit
+from ..exceptions import HarvestError
+from .context import Context
+from .lists import INTERVAL
+
+
+@dataclass
+class Arguments:
+    """The arguments of `harvest_source`, which are described there."""
+
+    access_token: Optional[str]
+    client_id: Optional[str]
+    client_secret: Optional[str]
+    refresh_token: Optional[str]
+    account_id: Optional[str]
+    start_date: Optional[str]
+    end_date: Optional[str]
+    report_period: str
+    report_lookback_days: int
+    include_fixed_fee: bool
+    substream_refresh_hours: float
+    on_forbidden: str
+    table_format: Optional[str]
+    user_agent: str
+    base_url: str
+    id_url: str
+    rate_limit: int
+    rate_window: float
+    report_rate_limit: int
+    report_rate_window: float
+
+    def context(self) -> Context:
+        """Return the context of a source.
+
+        Raises:
+            HarvestError: An argument makes no sense.
+        """
+        self._check()
+        start = _filled(self.start_date)
+        return Context(
+            client=self._client(),
+            start_date=_moment("start_date", start),
+            end_date=_last_day(start, _filled(self.end_date)),
+            report_period=self.report_period,
+            report_lookback_days=self.report_lookback_days,
+            substream_refresh_hours=self.substream_refresh_hours,
+            include_fixed_fee=self.include_fixed_fee,
+            on_forbidden=self.on_forbidden,
+            delta=_filled(self.table_format) == "delta",
+        )
+
+    def _check(self) -> None:
+        _one_of("report_period", self.report_period, ("year", "quarter", "month"))
+        _one_of("on_forbidden", self.on_forbidden, ("skip", "raise"))
+        _one_of("table_format", _filled(self.table_format) or "delta", ("delta",))
+        for name in ("rate_limit", "report_rate_limit"):
+            for each in (name, name.replace("limit", "window")):
+                if getattr(self, each) <= 0:
+                    value = getattr(self, each)
+                    raise HarvestError(f"{each} is {value}, but must be more than 0.")
+        for name in ("report_lookback_days", "substream_refresh_hours"):
+            if getattr(self, name) < 0:
+                value = getattr(self, name)
+                raise HarvestError(f"{name} is {value}, but must not be less than 0.")
+
+    def _client(self) -> HarvestClient:
+        token, client_id, client_secret, refresh_token, account_id = (
+            clean(_filled(getattr(self, name)) or "", name) or None
+            for name in (
+                *("access_token", "client_id", "client_secret", "refresh_token"),
+                "account_id",
+            )
+        )
+        owner = token or f"{client_id} {refresh_token}"
+        settings = dlt.current.run_context().runtime_config
+        id_url = _url("id_url", self.id_url)
+        return HarvestClient(
+            auth=sign_in(
+                token,
+                client_id,
+                client_secret,
+                refresh_token,
+                f"{id_url}/oauth2/token",
+                Session(self.user_agent, settings.request_timeout),
+            ),
+            account_id=account_id,
+            base_url=_url("base_url", self.base_url),
+            id_url=id_url,
+            user_agent=self.user_agent,
+            rate_limits=(
+                shared_limit(owner, "api", self.rate_limit, self.rate_window),
+                shared_limit(
+                    owner, "reports", self.report_rate_limit, self.report_rate_window
+                ),
+            ),
+            settings=settings,
+        )
+
+
+def declare_tables(schema: Schema) -> None:
+    """Declare the tables of harvest.schema.yaml in the schema of a source.
+
+    dlt does so only if the source has the name that the file has.
+    """
+    folder = Path(__file__).parent.parent
+    if not schema.data_tables(include_incomplete=True):
+        declared = SchemaStorage.load_schema_file(str(folder), "harvest")
+        for table in declared.data_tables(include_incomplete=True):
+            schema.update_table(table)
+
+
+def _filled(value: Any) -> Optional[str]:
+    """Return the setting, or None if it is empty or still the placeholder of dlt."""
+    return None if not value or value == "<configure me>" else str(value)
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise HarvestError(
+            f"{name} is '{value}', but must be one of: {', '.join(allowed)}."
+        )
+
+
+def _url(name: str, url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    ):
+        raise HarvestError(
+            f"{name} is '{url}', but must begin with https://, so that nobody can overhear"
+            " the access token (http:// is allowed for this machine only)."
+        )
+    return url.rstrip("/")
+
+
+def _moment(name: str, value: Optional[str]) -> Optional[str]:
+    if value is None:
+        return None
+    try:
+        # strftime leaves the zeros out of the year 0203
+        return f"{ensure_pendulum_datetime(value).isoformat()[:19]}Z"
+    except (ValueError, TypeError):
+        raise HarvestError(
+            f"{name} is '{value}', but must be a date such as 2024-01-31."
+        ) from None
+
+
+def _last_day(start_date: Optional[str], end_date: Optional[str]) -> Optional[str]:
+    if end_date in (None, INTERVAL):
+        return end_date
+    start, end = _moment("start_date", start_date), _moment("end_date", end_date)
+    if not start or not end:
+        raise HarvestError(
+            f"end_date is {end_date}, but start_date is missing: a backfill takes both."
+        )
+    if end[:10] < start[:10]:
+        raise HarvestError(
+            f"end_date is {end_date}, but start_date, {start_date}, is later."
+        )
+    return end[:10]

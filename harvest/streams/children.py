@@ -1,0 +1,276 @@
+"""Parents and what is below them: transformers on a list that is read once for all."""
+
+from collections import Counter
+from contextlib import aclosing
+from datetime import date, datetime, timezone  # noqa: I251
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set
+
+import dlt
+from dlt.common import logger
+from dlt.extract import DltResource
+
+from ..api.client import PendingPage
+from ..api.pagination import follow, in_order, pages
+from ..exceptions import RecordDeleted
+from ..settings import FAMILIES, Stream
+from ..typing import Items, Row, Rows
+from . import delta
+from .context import Context
+from .cursor import Boundary, Cursor
+from .dlt_internals import is_limited, selected
+from .due import ParentsDue, earliest, parents_due, years_due
+from .tables import rows_or_table, tombstone
+
+
+class Reading:
+    """One reading of a list of parents, on behalf of several streams.
+
+    Attributes:
+        due (Dict[str, ParentsDue]): The parents that each stream asks for, by name.
+        now (str): When the list was asked for, by Harvest's clock.
+    """
+
+    def __init__(self, due: Dict[str, ParentsDue]) -> None:
+        self.due = due
+        self.now = ""
+        self.ended = False
+        self.boundary: Optional[Boundary] = None
+        self._open: Counter[str] = Counter()
+        self._asked: Set[str] = set()
+
+    def open(self, children: List[Stream]) -> None:
+        """Count a page of parents that was passed on."""
+        self._open.update(child.name for child in children)
+
+    def asked(self, child: Stream) -> None:
+        """Note that the children of any parent were asked for."""
+        self._asked.add(child.name)
+
+    def close(self, child: Stream) -> None:
+        """Count a page of parents whose children were read."""
+        self._open[child.name] -= 1
+        self.remember(child)
+
+    def remember(self, child: Stream) -> None:
+        """Note what was read, once the children of all parents have been."""
+        if not self.ended or self._open[child.name]:
+            return
+        state = dlt.current.resource_state(child.name)
+        everything = self.due[child.name].since is None
+        if everything:
+            state["walked_at"] = datetime.now(timezone.utc).isoformat()
+        if everything or child.name in self._asked:
+            state["read_at"] = self.now
+
+
+class ParentPage(NamedTuple):
+    """A page of parents, on its way to the streams that wait for it."""
+
+    reading: Reading
+    rows: Rows
+
+
+def listing_resource(context: Context, parent: Stream) -> DltResource:
+    """Return the list of parents, read once for its own table and for those below it.
+
+    It is no table. It reads what the neediest of the selected streams asks for: all
+    parents when the children of all are due, else those that changed.
+    """
+    return dlt.resource(  # type: ignore[no-any-return]
+        listed_parents, name=listing_name(parent), selected=False
+    )(context, parent)
+
+
+def listing_name(parent: Stream) -> str:
+    """Return the name of the resource that reads a list of parents."""
+    return f"{parent.name}_listing"
+
+
+async def listed_parents(context: Context, parent: Stream) -> Items:
+    """Yield pages of parents."""
+    family = [each for each in FAMILIES[parent.name] if each.name in selected()]
+    async for item in context.guard(parent, _listed(context, parent, family), family):
+        yield item
+
+
+async def _listed(context: Context, parent: Stream, family: List[Stream]) -> Items:
+    children = [each for each in family if each.parent]
+    reading = Reading({each.name: due_of(context, each) for each in family})
+    start = context.start_of(parent)
+    since = earliest(reading.due.values(), start)
+    if context.delta:
+        for child in children:
+            delta.replace_children(child, reading.due[child.name].since is None)
+    stamp = "updated_at" if since else "created_at"
+    async for page in pages(context.client, parent, {"updated_since": since}, stamp):
+        reading.now = reading.now or page.now
+        reading.open(children)
+        item = ParentPage(reading, page.rows)
+        # stored long before what is below its rows has been read
+        del page
+        yield item
+        del item
+    if not is_limited(listing_name(parent)):
+        reading.ended = True
+        if reading.boundary:
+            reading.boundary.remember()
+        for child in children:
+            if child.name not in context.run.skipped:
+                reading.remember(child)
+
+
+def due_of(context: Context, stream: Stream, state: Optional[Row] = None) -> ParentsDue:
+    """Return the parents that a stream asks for in this run.
+
+    Args:
+        context (Context): The account.
+        stream (Stream): A stream below others, or that of the parents themselves.
+        state (Optional[Dict[str, Any]]): What its last run left behind, if not here.
+    """
+    known = dlt.current.resource_state(stream.name) if state is None else state
+    now = datetime.now(timezone.utc)
+    return parents_due(
+        known, now, context.substream_refresh_hours, is_child=bool(stream.parent)
+    )
+
+
+def parent_resource(
+    context: Context, stream: Stream, listing: DltResource
+) -> DltResource:
+    """Return the table of a list that has other streams below it, merged by key."""
+    cursor = Cursor()
+    resource: DltResource = dlt.transformer(
+        parent_rows,
+        data_from=listing,
+        name=stream.name,
+        primary_key=stream.primary_key,
+        write_disposition="merge",
+    )(context, stream, cursor)
+    # not as an argument: dlt would begin anew with each page, where the last one ended
+    incremental = cursor.incremental(context.start_of(stream))
+    resource.apply_hints(incremental=incremental)
+    return resource
+
+
+async def parent_rows(
+    page: ParentPage, context: Context, stream: Stream, cursor: Cursor
+) -> Items:
+    """Yield the rows of a page of parents for their own table."""
+    reading = page.reading
+    cursor.now = reading.now
+    cursor.stands = is_limited(listing_name(stream))
+    if not reading.boundary:
+        reading.boundary = Boundary(dlt.current.resource_state(stream.name))
+    rows = reading.boundary.new(page.rows, cursor.now)
+    if reading.ended:
+        reading.boundary.remember()
+    for item in rows_or_table(stream, rows):
+        yield item
+
+
+def child_resource(
+    context: Context, stream: Stream, listing: DltResource
+) -> DltResource:
+    """Return the rows below each parent, which replace those that it had before."""
+    return dlt.transformer(  # type: ignore[no-any-return]
+        child_rows,
+        data_from=listing,
+        name=stream.name,
+        primary_key=stream.primary_key,
+        merge_key=stream.merge_key,
+        columns={"deleted_at": {"hard_delete": True}},
+        write_disposition="merge",
+    )(context, stream)
+
+
+async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Items:
+    """Yield the rows below a page of parents."""
+    reading, due = page.reading, page.reading.due[stream.name]
+    parents = {
+        parent["id"]: has_children(stream, parent)
+        for parent in page.rows
+        if due.since is None or (parent.get("updated_at") or due.since) >= due.since
+    }
+    del page
+    items = _children(context, stream, parents, reading)
+    async for item in context.guard(stream, items):
+        yield item
+    if stream.name not in context.run.skipped:
+        reading.close(stream)
+
+
+def has_children(stream: Stream, parent: Row) -> bool:
+    """Return whether a parent can have rows of a stream."""
+    roles = parent.get("access_roles") or ()
+    return not stream.parent_role or stream.parent_role in roles
+
+
+async def _children(
+    context: Context, stream: Stream, parents: Dict[Any, bool], reading: Reading
+) -> Items:
+    questions = questions_of(stream, parents)
+    asked = [each for each in questions if parents[each[stream.parent_key]]]
+    if asked:
+        reading.asked(stream)
+    calls = (start_child(context, stream, values) for values in asked)
+    async with aclosing(in_order(calls)) as answers:
+        for values in questions:
+            rows: Optional[Rows] = []
+            if parents[values[stream.parent_key]]:
+                rows = await rows_below(context, stream, await answers.__anext__())
+            if rows is not None:
+                for item in _family(context, stream, values, rows, reading):
+                    yield item
+    for item in rows_or_table(stream, []):
+        yield item
+
+
+def _family(
+    context: Context, stream: Stream, values: Row, rows: Rows, reading: Reading
+) -> Iterator[Any]:
+    """Yield the rows of one parent, or what removes those that it had."""
+    found = [{**values, **row} for row in rows]
+    if context.delta:
+        found = delta.identified(stream, found)
+    elif not found and reading.due[stream.name].again:
+        found = [tombstone(stream, values)]
+    if found:
+        yield from rows_or_table(stream, found)
+
+
+async def rows_below(
+    context: Context, stream: Stream, pending: PendingPage
+) -> Optional[Rows]:
+    """Return the rows below one parent; None if it was deleted."""
+    rows: Rows = []
+    try:
+        async for page in follow(context.client, stream, await pending.page()):
+            rows += page.rows
+        return rows
+    except RecordDeleted as deleted:
+        logger.warning(f"{deleted}; passed over")
+        return None
+
+
+def questions_of(stream: Stream, parents: Any) -> List[Row]:
+    """Return what is asked of each parent: the values that its rows have in common.
+
+    >>> questions_of(STREAMS["invoice_payments"], [7])
+    [{'invoice_id': 7}]
+    """
+    years = [{"year": year} for year in years_due(date.today())]
+    return [
+        {stream.parent_key: parent, **year}
+        for parent in parents
+        for year in (years if stream.per_year else [{}])
+    ]
+
+
+def start_child(context: Context, stream: Stream, values: Row) -> PendingPage:
+    """Begin the request for the rows of one parent."""
+    parent = values[stream.parent_key]
+    params = {name: text.format(id=parent) for name, text in stream.params.items()}
+    if stream.per_year:
+        params["year"] = values["year"]
+    path = stream.path.format(id=parent)
+    return context.client.start(stream, path, params, below_record=True)

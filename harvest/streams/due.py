@@ -1,0 +1,175 @@
+"""What is due to be read: pure functions, for the load and for the dry run alike.
+
+State goes in, and since when, which parents or which windows are due comes out.
+"""
+
+import calendar
+from datetime import date, datetime, timedelta  # noqa: I251
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..typing import Row, Rows, Window
+
+Span = Optional[Tuple[str, str]]
+"""The oldest and newest day of some rows; None if there is no row."""
+
+
+class ParentsDue(NamedTuple):
+    """The parents that one stream asks for.
+
+    Attributes:
+        since (Optional[str]): Those updated since then, by Harvest's clock; None for all.
+        again (bool): Their children were read before, so that some may have to go.
+    """
+
+    since: Optional[str]
+    again: bool
+
+
+def second_before(cursor: Optional[str]) -> Optional[str]:
+    """Return an `updated_since` that covers the cursor's own second in any case.
+
+    >>> second_before("2024-03-01T00:00:00Z")
+    '2024-02-29T23:59:59Z'
+    """
+    if not cursor:
+        return None
+    try:
+        moment = datetime.fromisoformat(cursor.replace("Z", "+00:00"))
+        return _iso(moment - timedelta(seconds=1))
+    except (ValueError, OverflowError):
+        return None
+
+
+def cursor_of(state: Row, start: Optional[str]) -> Optional[str]:
+    """Return where a list's last run left off, or where its first one begins."""
+    known = state.get("incremental", {}).get("updated_at")
+    return known.get("last_value") if known else start
+
+
+def parents_due(
+    state: Row, now: datetime, refresh_hours: float, is_child: bool = True
+) -> ParentsDue:
+    """Return the parents that a stream asks for.
+
+    Args:
+        state (Dict[str, Any]): What its last run left behind.
+        now (datetime): The time, with its zone.
+        refresh_hours (float): Hours until the children of all parents are due again.
+        is_child (bool): Or else it is the table of the parents themselves.
+    """
+    if not is_child:
+        return ParentsDue(cursor_of(state, None), again=False)
+    walked_at = state.get("walked_at")
+    if walked_at is None:
+        return ParentsDue(None, again=False)
+    hours = (now - datetime.fromisoformat(walked_at)).total_seconds() / 3600
+    # a clock that was set back must not put the reading off
+    due = not 0 <= hours < refresh_hours
+    return ParentsDue(None if due else state["read_at"], again=True)
+
+
+def earliest(due: Iterable[ParentsDue], start: Optional[str]) -> Optional[str]:
+    """Return since when a list of parents is read: what the neediest stream asks for."""
+    starts = [each.since for each in due]
+    since = None if None in starts else min(each for each in starts if each)
+    return second_before(since) or start
+
+
+def widened(span: Span, rows: Rows, column: str, other: Span = None) -> Span:
+    """Return the oldest and newest day of two spans and of some rows."""
+    days = [day for row in rows if (day := _day(row.get(column)))]
+    days += [*(span or ()), *(other or ())]
+    return (min(days), max(days)) if days else None
+
+
+def days_covered(spans: Iterable[Span], start: Optional[str], today: date) -> Window:
+    """Return the first and last day that reports cover.
+
+    Args:
+        spans (Iterable[Span]): Of time entries and expenses.
+        start (Optional[str]): The source's `start_date`.
+        today (date): Today.
+    """
+    # one day on, where it is tomorrow already
+    tomorrow = today + timedelta(days=1)
+    days = [date.fromisoformat(day) for span in spans if span for day in span]
+    days = [min(days), max(days)] if days else []
+    if days and start:
+        days[0] = max(days[0], date.fromisoformat(start[:10]))
+    # a slip of the pen, such as the year 0203, is not worth a report for each year
+    oldest, newest = (date(today.year + years, 1, 1) for years in (-50, 5))
+    days = [min(max(day, oldest), newest) for day in days]
+    return min([*days[:1], tomorrow]), max([*days, tomorrow])
+
+
+def report_windows(period: str, first: date, last: date) -> List[Window]:
+    """Return the years, quarters or months of the calendar from one day to another.
+
+    Args:
+        period (str): `year`, `quarter` or `month`.
+        first (date): A day in the first of them.
+        last (date): A day in the last of them.
+    """
+    months = {"year": 12, "quarter": 3, "month": 1}[period]
+    found = []
+    year, month = first.year, (first.month - 1) // months * months + 1
+    while (year, month) <= (last.year, last.month):
+        end = month + months - 1
+        days = calendar.monthrange(year, end)[1]
+        found.append((date(year, month, 1), date(year, end, days)))
+        year, month = (year, end + 1) if end < 12 else (year + 1, 1)
+    return found
+
+
+def windows_due(
+    wanted: Sequence[Window], known: Sequence[Any], today: date, lookback_days: int
+) -> List[Window]:
+    """Return the windows that were not read before, or can still move.
+
+    Args:
+        wanted (Sequence[Window]): All windows.
+        known (Sequence[Any]): Those that were read, as `[first, last]` in text.
+        today (date): Today.
+        lookback_days (int): Days after its end in which a window is read again.
+    """
+    settled = today - timedelta(days=lookback_days)
+    return [
+        window
+        for window in wanted
+        if [str(day) for day in window] not in known or window[1] >= settled
+    ]
+
+
+def years_due(today: date) -> List[int]:
+    """Return the years of what is read for this year and the last.
+
+    >>> years_due(date(2026, 1, 31))
+    [2025, 2026]
+    """
+    return [today.year - 1, today.year]
+
+
+def sees_as_much(owner: Row, before: Optional[Row]) -> bool:
+    """Return whether the token's owner sees all rows that were loaded before.
+
+    An administrator sees everything. Anybody else must be who loaded it, in the same
+    roles: to another person, rows that still exist look deleted.
+
+    Args:
+        owner (Dict[str, Any]): `id` and `access_roles` of the owner.
+        before (Optional[Dict[str, Any]]): The same of who loaded; None if nobody did.
+    """
+    return before is None or owner == before or "administrator" in owner["access_roles"]
+
+
+def _iso(moment: datetime) -> str:
+    # strftime leaves the zeros out of the year 0203
+    return f"{moment.isoformat()[:19]}Z"
+
+
+def _day(value: Any) -> Optional[str]:
+    """Return the day, unless the value is no date."""
+    try:
+        return str(date.fromisoformat(value))
+    except (TypeError, ValueError):
+        return None

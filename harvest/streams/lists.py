@@ -1,0 +1,200 @@
+"""Lists, what is replaced as a whole, and backfills."""
+
+from datetime import date, timedelta  # noqa: I251
+from typing import Any, Optional, Sequence
+
+import dlt
+from dlt.extract import DltResource
+
+from ..api.pagination import all_rows, pages
+from ..exceptions import HarvestError
+from ..settings import REPORTED, Stream
+from ..typing import Items, Window
+from .context import Context
+from .cursor import Boundary, Cursor
+from .dlt_internals import is_limited
+from .due import Span, second_before, widened, years_due
+from .tables import rows_or_table, tombstone
+
+INTERVAL = "interval"
+"""`end_date` of a backfill whose days are those of an orchestrator's interval."""
+NO_INTERVAL = (
+    "end_date is 'interval', but nothing tells which: set DLT_INTERVAL_START and"
+    " DLT_INTERVAL_END, or run it as a task of Airflow."
+)
+
+
+def list_resource(context: Context, stream: Stream) -> DltResource:
+    """Return the resource of a list: rows new or changed since the last run, by key."""
+    cursor = Cursor()
+    incremental = cursor.incremental(context.start_of(stream))
+    return dlt.resource(  # type: ignore[no-any-return]
+        changed_rows,
+        name=stream.name,
+        primary_key=stream.primary_key,
+        write_disposition="merge",
+    )(context, stream, cursor, incremental)
+
+
+async def changed_rows(
+    context: Context,
+    stream: Stream,
+    cursor: Cursor,
+    updated_at: dlt.sources.incremental[str],
+) -> Items:
+    """Yield the rows of a list that are new or changed since the last run."""
+    items = _changed(context, stream, cursor, second_before(updated_at.last_value))
+    async for item in context.guard(stream, items):
+        yield item
+
+
+async def _changed(
+    context: Context, stream: Stream, cursor: Cursor, since: Optional[str]
+) -> Items:
+    cursor.now = None
+    cursor.stands = is_limited(stream.name)
+    boundary = Boundary(dlt.current.resource_state(stream.name))
+    span: Span = None
+    stamp = "updated_at" if since else "created_at"
+    found = pages(context.client, stream, {"updated_since": since}, stamp)
+    async for page in found:
+        cursor.now = cursor.now or page.now
+        if stream.name in REPORTED:
+            span = widened(span, page.rows, stream.dated)
+        rows = boundary.new(page.rows, cursor.now)
+        del page
+        for item in rows_or_table(stream, rows):
+            yield item
+    boundary.remember()
+    if stream.name in REPORTED:
+        known = dlt.current.source_state().setdefault("spent_dates", {})
+        known[stream.name] = widened(span, [], stream.dated, known.get(stream.name))
+
+
+def whole_resource(context: Context, stream: Stream) -> DltResource:
+    """Return the resource of a list, or a record, that is read and replaced as a whole."""
+    return dlt.resource(  # type: ignore[no-any-return]
+        whole_rows,
+        name=stream.name,
+        primary_key=stream.primary_key,
+        write_disposition="replace",
+    )(context, stream)
+
+
+async def whole_rows(context: Context, stream: Stream) -> Items:
+    """Yield all rows of a list, or the one record."""
+    async for item in context.guard(stream, _whole(context, stream)):
+        yield item
+
+
+async def _whole(context: Context, stream: Stream) -> Items:
+    if stream.rows_in:
+        rows = await all_rows(context.client, stream)
+    else:
+        rows = (await context.company()).rows
+    for item in rows_or_table(stream, rows):
+        yield item
+
+
+def yearly_resource(context: Context, stream: Stream) -> DltResource:
+    """Return the resource of a list for this year and the last, replaced year by year."""
+    return dlt.resource(  # type: ignore[no-any-return]
+        yearly_rows,
+        name=stream.name,
+        merge_key=stream.merge_key,
+        columns={"deleted_at": {"hard_delete": True}},
+        write_disposition="merge",
+    )(context, stream)
+
+
+async def yearly_rows(context: Context, stream: Stream) -> Items:
+    """Yield the rows of this year and the last."""
+    async for item in context.guard(stream, _yearly(context, stream)):
+        yield item
+
+
+async def _yearly(context: Context, stream: Stream) -> Items:
+    for year in years_due(date.today()):
+        rows = await all_rows(context.client, stream, {"year": year})
+        found = [{**row, "year": year} for row in rows] or [
+            tombstone(stream, {"year": year})
+        ]
+        for item in rows_or_table(stream, found):
+            yield item
+
+
+def backfill_resource(context: Context, stream: Stream) -> DltResource:
+    """Return the resource of a list from `start_date` to `end_date`, merged by key.
+
+    It knows nothing of other runs, and leaves nothing behind for them but rows.
+    """
+    scheduled = context.end_date == INTERVAL
+    incremental = dlt.sources.incremental[date](
+        stream.dated,
+        initial_value=_first_day(context),
+        end_value=date.max if scheduled else _as_day(context.end_date),
+        last_value_func=_latest,
+        range_end="closed",
+        allow_external_schedulers=scheduled,
+        on_cursor_value_missing="include",
+    )
+    return dlt.resource(  # type: ignore[no-any-return]
+        backfilled_rows,
+        name=stream.name,
+        primary_key=stream.primary_key,
+        write_disposition="merge",
+    )(context, stream, incremental)
+
+
+async def backfilled_rows(
+    context: Context, stream: Stream, spent_date: dlt.sources.incremental[date]
+) -> Items:
+    """Yield the rows of a backfill's days."""
+    resource = dlt.current.source().resources[stream.name]
+    if resource.write_disposition == "replace":
+        raise HarvestError(
+            "With end_date, rows are added to what is there and do not replace it: leave"
+            " out either end_date or the full refresh."
+        )
+    async for item in context.guard(stream, _backfilled(context, stream)):
+        yield item
+
+
+async def _backfilled(context: Context, stream: Stream) -> Items:
+    first, last = backfilled_days(context)
+    if first > last:
+        return
+    # rows can come into the range by being edited, too: `updated_at` tells
+    span = {"from": first, "to": last}
+    async for page in pages(context.client, stream, span, "updated_at"):
+        for item in rows_or_table(stream, page.rows):
+            yield item
+
+
+def backfilled_days(context: Context) -> Window:
+    """Return the first and last day of a backfill.
+
+    Raises:
+        HarvestError: They are those of an orchestrator's interval, and there is none.
+    """
+    first = _first_day(context)
+    if context.end_date != INTERVAL:
+        return first, _as_day(context.end_date)
+    interval = dlt.current.interval()
+    if interval is None:
+        raise HarvestError(NO_INTERVAL)
+    # its end is the beginning of the next one
+    last = max(interval[0], interval[1] - timedelta(microseconds=1))
+    return max(first, interval[0].date()), last.date()
+
+
+def _first_day(context: Context) -> date:
+    return _as_day((context.start_date or "0001-01-01")[:10])
+
+
+def _latest(days: Sequence[Any]) -> date:
+    return max(map(_as_day, days))
+
+
+def _as_day(value: Any) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(value)

@@ -1,0 +1,171 @@
+"""Reports, in windows of time, each of which replaces what was stored of it before."""
+
+from contextlib import aclosing
+from datetime import date  # noqa: I251
+from typing import Any, Dict, List, Sequence
+
+import dlt
+from dlt.extract import DltResource
+
+from ..api.pagination import all_rows, in_order
+from ..exceptions import AccessRefused
+from ..settings import REPORTED, STREAMS, Stream
+from ..typing import Items, Row, Rows, Window
+from . import delta
+from .context import Context
+from .dlt_internals import is_limited, selected
+from .due import Span, days_covered, report_windows, widened, windows_due
+from .tables import rows_or_table, tombstone
+
+DAYS = "reported_days"
+"""The resource that tells the reports which days they cover."""
+
+
+def days_resource(context: Context) -> DltResource:
+    """Return the first and last day of what reports sum up. It is no table."""
+    return dlt.resource(  # type: ignore[no-any-return]
+        reported_days, name=DAYS, selected=False
+    )(context)
+
+
+async def reported_days(context: Context) -> Items:
+    """Yield the first and last day, once the lists have been read that have them."""
+    known: Dict[str, Span] = dlt.current.source_state().setdefault("spent_dates", {})
+    for name in REPORTED:
+        # a row that this run reads may be older or newer than all before
+        if name in selected() and not is_limited(name):
+            await context.run.ended(name)
+        if name not in known:
+            known[name] = await span_of(context, STREAMS[name])
+    today = date.today()
+    yield [days_covered(known.values(), context.start_date, today)]
+
+
+async def span_of(context: Context, stream: Stream) -> Span:
+    """Return the oldest and newest day of a list that is sorted by it."""
+    try:
+        if await context.lacks(stream):
+            return None
+        page = await context.client.start(stream, params={}).page()
+        span = widened(None, page.rows, stream.dated)
+        while url := (page.body.get("links") or {}).get("last") and page.next_url:
+            page = await context.client.start(stream, url).page()
+            span = widened(span, page.rows, stream.dated)
+        return span
+    except AccessRefused:
+        return None
+
+
+def report_resource(
+    context: Context, stream: Stream, days: Any, again: Sequence[Window] = ()
+) -> DltResource:
+    """Return the resource of a report.
+
+    Args:
+        context (Context): The account.
+        stream (Stream): The report.
+        days (Any): The resource that yields the first and last day.
+        again (Sequence[Window]): Windows to read in place of those that are due.
+    """
+    return dlt.transformer(  # type: ignore[no-any-return]
+        report_rows,
+        data_from=days,
+        name=stream.name,
+        columns={
+            "period_start": {"merge_key": not context.delta},
+            "period_end": {"merge_key": not context.delta},
+            "deleted_at": {"hard_delete": True},
+        },
+        write_disposition="merge",
+    )(context, stream, again)
+
+
+async def report_rows(
+    days: Sequence[Window],
+    context: Context,
+    stream: Stream,
+    again: Sequence[Window] = (),
+) -> Items:
+    """Yield the rows of the windows that are due."""
+    items = _report(context, stream, days[0], again)
+    async for item in context.guard(stream, items):
+        yield item
+
+
+async def _report(
+    context: Context, stream: Stream, days: Window, again: Sequence[Window]
+) -> Items:
+    state = dlt.current.resource_state(stream.name)
+    known = known_windows(context, stream, state)
+    if again:
+        due, wanted, outdated = [*again], [], []
+    else:
+        wanted = report_windows(context.report_period, *days)
+        today = date.today()
+        due = windows_due(wanted, known, today, context.report_lookback_days)
+        kept = _as_text(wanted)
+        # windows of another length, from before report_period was changed
+        outdated = [window for window in state.get("windows", []) if window not in kept]
+    read_at = state.setdefault("read_at", {})
+    for window in outdated:
+        read_at.pop("/".join(window), None)
+    if context.delta:
+        delta.replace_windows(stream, [*due, *outdated])
+    async for item in _windows(context, stream, due, state):
+        yield item
+    for window in outdated:
+        period = dict(zip(stream.merge_key, window, strict=True))
+        yield [tombstone(stream, period)]
+    for item in rows_or_table(stream, []):
+        yield item
+    if not again:
+        state["windows"] = _as_text(wanted)
+        state["include_fixed_fee"] = context.include_fixed_fee
+
+
+async def _windows(
+    context: Context, stream: Stream, due: Sequence[Window], state: Row
+) -> Items:
+    """Yield the rows of some windows, and note when Harvest was asked."""
+    known: List[List[str]] = state.get("windows", [])
+    calls = (
+        context.client.start(stream, params=window_params(context, stream, window))
+        for window in due
+    )
+    async with aclosing(in_order(calls)) as answers:
+        for window in due:
+            page = await (await answers.__anext__()).page()
+            # for reconciling: what the report sums up may have changed since
+            state["read_at"][f"{window[0]}/{window[1]}"] = page.now
+            rows: Rows = page.rows
+            if page.next_url:
+                params = window_params(context, stream, window)
+                rows = await all_rows(context.client, stream, params)
+            period = dict(zip(stream.merge_key, map(str, window), strict=True))
+            if rows:
+                found = [{**period, **row} for row in rows]
+                for item in rows_or_table(stream, found):
+                    yield item
+            elif list(period.values()) in known:
+                yield [tombstone(stream, period)]
+
+
+def known_windows(context: Context, stream: Stream, state: Row) -> List[List[str]]:
+    """Return the windows that were read, with the same fees as now."""
+    before = state.get("include_fixed_fee", False)
+    if stream.fixed_fees and before != context.include_fixed_fee:
+        return []
+    known: List[List[str]] = state.get("windows", [])
+    return known
+
+
+def window_params(context: Context, stream: Stream, window: Window) -> Row:
+    """Return the query parameters of one window of a report."""
+    params: Row = {"from": window[0], "to": window[1]}
+    if stream.fixed_fees and context.include_fixed_fee:
+        params["include_fixed_fee"] = "true"
+    return params
+
+
+def _as_text(windows: Sequence[Window]) -> List[List[str]]:
+    return [[str(day) for day in window] for window in windows]

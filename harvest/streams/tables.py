@@ -1,0 +1,219 @@
+"""The last step of each resource: rows as tables can hold them, lists as Arrow tables."""
+
+from datetime import datetime, timezone  # noqa: I251
+from typing import Any, ClassVar, Dict, Iterator, List, Optional, Sequence
+
+import dlt
+import pyarrow as pa
+from dlt.common import Decimal
+from dlt.common.schema.utils import autodetect_sc_type
+from dlt.common.normalizers.utils import generate_dlt_ids
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.extract.items_transform import ItemTransform
+
+from ..settings import Stream
+from ..typing import Row, Rows
+from .dlt_internals import takes_parquet
+from .values import storable
+
+Columns = Dict[str, Sequence[Any]]
+"""The values of each column, one for each row."""
+
+
+class ByRows(Exception):
+    """A page has something in it that only dlt's way, row by row, can store."""
+
+
+def rows_or_table(stream: Stream, rows: Rows) -> Iterator[Any]:
+    """Yield rows as dlt should get them, or create the table if there is none yet."""
+    if rows:
+        yield rows
+    state = dlt.current.resource_state(stream.name)
+    if not state.get("created"):
+        state["created"] = True
+        yield dlt.mark.materialize_table_schema()
+
+
+def tombstone(stream: Stream, values: Row) -> Row:
+    """Return a row that removes all rows with its merge key, and is not stored itself."""
+    blank = dict.fromkeys(stream.key, None if stream.report else 0)
+    return {**blank, **values, "deleted_at": datetime.now(timezone.utc)}
+
+
+class ToTable(ItemTransform[Any, Dict[str, Any]]):
+    """Turns pages of rows into what the destination can hold, lists into Arrow tables.
+
+    dlt looks at each row and value of a list of dictionaries; on Arrow tables it works by
+    column. A page with lists in its rows, or with a value that contradicts the type of
+    its column, stays a list of dictionaries. Both ways lead to the same table.
+
+    Args:
+        stream (Stream): The stream.
+        arrow (bool): Make Arrow tables where the destination takes them.
+    """
+
+    # behind the incremental, whose cursor is found in rows, and behind what users add
+    placement_affinity: ClassVar[float] = 1.05
+
+    def __init__(self, stream: Stream, arrow: bool) -> None:
+        super().__init__(lambda item: item)
+        self._stream = stream
+        self._arrow = arrow
+
+    def __call__(self, item: Any, meta: Any = None) -> Any:
+        """Return a page as a table, or as rows that can be stored."""
+        if not isinstance(item, list) or not item:
+            return item
+        schema = dlt.current.source_schema()
+        if self._arrow and takes_parquet():
+            try:
+                load_id = dlt.current.load_package_state()["load_id"]
+                return with_ids(to_arrow(item, schema, self._stream), load_id)
+            except ByRows:
+                pass
+            except CurrentLoadPackageStateNotAvailable:
+                # the source is looked at without a pipeline
+                return item
+        return storable(schema, self._stream, item)
+
+
+def to_arrow(rows: Rows, schema: Schema, stream: Stream) -> pa.Table:
+    """Return rows as an Arrow table, without the columns that are null in all of them.
+
+    A field that the schema does not foresee becomes a column of its own type.
+
+    Args:
+        rows (List[Dict[str, Any]]): Rows as Harvest has them, with objects in them.
+        schema (Schema): The source's schema, with columns such as `client__id`.
+        stream (Stream): The stream.
+
+    Raises:
+        ByRows: They do not fit into one.
+    """
+    columns = schema.get_table_columns(stream.name)
+    for column in columns.values():
+        # Arrow says so of each column: unsaid, a schema that is frozen would refuse it
+        column.setdefault("nullable", True)
+    fields: List[pa.Field] = []
+    arrays: List[pa.Array] = []
+    try:
+        for path, values in _flat(rows, "").items():
+            name = path if path in columns else schema.naming.normalize_path(path)
+            column = columns.get(name) or _inferred(schema, name, values)
+            array = _array(values, column)
+            if array.null_count and not column.get("nullable", True):
+                raise ByRows
+            fields.append(pa.field(name, array.type, column.get("nullable", True)))
+            arrays.append(array)
+        missing = {name for name in stream.primary_key if name in columns}
+        if missing - {each.name for each in fields}:
+            raise ByRows
+        return pa.Table.from_arrays(arrays, schema=_distinct(fields))
+    except (pa.ArrowException, ArithmeticError, AttributeError, TypeError, ValueError):
+        raise ByRows from None
+
+
+def with_ids(table: pa.Table, load_id: str) -> pa.Table:
+    """Return a table with the columns that dlt adds to rows."""
+    loads = pa.repeat(pa.scalar(load_id), table.num_rows)
+    table = table.append_column(_required("_dlt_load_id"), loads)
+    if dlt.config.get("normalize.parquet_normalizer.add_dlt_id", bool):
+        # dlt adds them
+        return table
+    ids = pa.array(generate_dlt_ids(table.num_rows), pa.string())
+    return table.append_column(_required("_dlt_id"), ids)
+
+
+def _flat(rows: Sequence[Optional[Row]], inside: str) -> Columns:
+    """Return the values of all columns that are not null throughout.
+
+    Raises:
+        ByRows: There are lists, or values as well as objects in one field.
+    """
+    found: Columns = {}
+    for name, values in _columns(rows).items():
+        kinds = set(map(type, values))
+        kinds.discard(type(None))
+        if kinds == {dict}:
+            found.update(_flat(values, f"{inside}{name}__"))
+        elif kinds & {dict, list} and any(values):
+            raise ByRows
+        elif "__" in name:
+            # it could be taken for a field of an object
+            raise ByRows
+        elif kinds and list not in kinds and dict not in kinds:
+            found[f"{inside}{name}"] = values
+    return found
+
+
+def _columns(rows: Sequence[Optional[Row]]) -> Columns:
+    """Return the values of each field, one for each row."""
+    names = next((list(row) for row in rows if row), [])
+    nothing = dict.fromkeys(names)
+    whole = [nothing if row is None else row for row in rows]
+    if all(list(row) == names for row in whole):
+        # as Harvest writes them: no need to look up each value by its name
+        return dict(zip(names, zip(*map(dict.values, whole), strict=True), strict=True))
+    every = dict.fromkeys(name for row in whole for name in row)
+    return {name: [row.get(name) for row in whole] for name in every}
+
+
+def _inferred(schema: Schema, name: str, values: Sequence[Any]) -> TColumnSchema:
+    """Return a column for values that the schema does not foresee, as dlt infers it.
+
+    Raises:
+        ByRows: They are of several types.
+    """
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, Decimal}:
+        kinds = {Decimal}
+    if len(kinds) != 1:
+        raise ByRows
+    kind = kinds.pop()
+    example = next(value for value in values if value is not None)
+    detections = schema.settings.get("detections") or []
+    data_type = autodetect_sc_type(detections, kind, example) or _DATA_TYPES[kind]
+    return {"name": name, "data_type": data_type, "nullable": True}
+
+
+_DATA_TYPES: Dict[type, Any] = {
+    bool: "bool",
+    int: "bigint",
+    str: "text",
+    Decimal: "decimal",
+}
+
+
+def _array(values: Sequence[Any], column: TColumnSchema) -> pa.Array:
+    kind = column.get("data_type") or "text"
+    if kind == "decimal":
+        precision = column.get("precision") or 38
+        scale = column.get("scale")
+        return pa.array(values, pa.decimal128(precision, 9 if scale is None else scale))
+    if kind == "date":
+        return pa.array(values, pa.string()).cast(pa.date32())
+    if kind == "timestamp":
+        return pa.array(values, pa.string()).cast(pa.timestamp("us", "UTC"))
+    if kind == "bigint":
+        # in their own type first: made integers at once, decimals lose their fraction
+        return pa.array(values).cast(pa.int64())
+    if kind not in _ARROW_TYPES:
+        raise ByRows
+    return pa.array(values, _ARROW_TYPES[kind])
+
+
+# by name: `dlt init` imports the source where pyarrow may not be installed yet
+_ARROW_TYPES = {"bool": "bool", "text": "string", "double": "double"}
+
+
+def _distinct(fields: List[pa.Field]) -> pa.Schema:
+    """Return the schema of a table, unless two fields have the same name in it."""
+    if len({each.name for each in fields}) != len(fields):
+        raise ByRows
+    return pa.schema(fields)
+
+
+def _required(name: str) -> pa.Field:
+    return pa.field(name, pa.string(), nullable=False)

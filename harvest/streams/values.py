@@ -1,0 +1,141 @@
+"""What JSON can hold and tables cannot: numbers of any length, and nulls of no type."""
+
+from decimal import Context, InvalidOperation
+from typing import Any, Dict, List, Optional, Union
+
+from dlt.common import Decimal, logger
+from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema
+
+from ..api.decoding import identifies
+from ..settings import Stream
+from ..typing import Row, Rows
+
+SCALE = 6
+"""Decimals of the columns for money, hours and percentages, as in harvest.schema.yaml."""
+LARGEST = Decimal(10) ** 14
+"""The first number that is too large for them."""
+NOISE = Decimal("1e-9")
+"""A sum of binary fractions misses the decimal that was meant by less than this ..."""
+BINARY = Context(prec=15)
+"""... or by what is beyond the digits that a binary fraction holds."""
+NUMBERS = ("decimal", "double", "bigint")
+
+
+def meant(number: Union[Decimal, int]) -> Optional[Decimal]:
+    """Return the decimal that is meant, or None if no column can hold it.
+
+    >>> meant(Decimal("1000000000.3000001"))
+    Decimal('1000000000.300000')
+    >>> meant(Decimal("0.3333333333333333"))
+    """
+    value = Decimal(number)
+    if not value.is_finite() or abs(value) >= LARGEST:
+        return None
+    rounded = round(value, SCALE)
+    if value == rounded:
+        return rounded
+    binary = BINARY.create_decimal(value)
+    rounded = round(binary, SCALE)
+    return rounded if abs(binary - rounded) < NOISE else None
+
+
+def number_in(text: str) -> Optional[Decimal]:
+    """Return the number that a text is, such as `2.11`; None for other text."""
+    if not text or text != text.strip() or "_" in text:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def value_at(row: Row, column: str) -> Any:
+    """Return the value of a column: `client__id` is `id` of `client`."""
+    if column in row:
+        return row[column]
+    value: Any = row
+    for name in column.split("__"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
+    """Return the rows as every destination can store them.
+
+    A number that does not fit becomes text in the column that dlt makes for values of
+    another type, `hours__v_text` beside `hours`. A row without a proper key is left out,
+    with an error in the log.
+
+    Args:
+        schema (Schema): The source's schema.
+        stream (Stream): The stream.
+        rows (List[Dict[str, Any]]): Rows as Harvest has them.
+    """
+    found = []
+    for row in rows:
+        odd = [
+            name for name in stream.primary_key if not identifies(value_at(row, name))
+        ]
+        if odd:
+            logger.error(
+                f"{stream.name}: the row with {odd[0]} {value_at(row, odd[0])!r} is left"
+                f" out, since its {odd[0]} must be a whole number of at most 64 bits; the"
+                " other rows are loaded"
+            )
+        else:
+            found.append(_fit_row(row, schema, stream.name, ""))
+    return found
+
+
+def _fit_row(row: Row, schema: Schema, table: str, inside: str) -> Row:
+    """Return a row, or an object in it, without the nulls that have no column."""
+    columns: Dict[str, TColumnSchema] = schema.tables.get(table, {}).get("columns", {})
+    fitted: Row = {}
+    for name, value in row.items():
+        path = f"{inside}{name}"
+        if isinstance(value, dict):
+            fitted[name] = _fit_row(value, schema, table, f"{path}__")
+        elif isinstance(value, list):
+            fitted[name] = _fit_list(value, schema, f"{table}__{path}")
+        elif value is not None or path in columns:
+            fitted[name] = fit(value, columns.get(path, {}).get("data_type"))
+    return fitted
+
+
+def _fit_list(items: List[Any], schema: Schema, table: str) -> List[Any]:
+    return [
+        _fit_row(item, schema, table, "")
+        if isinstance(item, dict)
+        else _fit_list(item, schema, table)
+        if isinstance(item, list)
+        else fit(item, None)
+        for item in items
+    ]
+
+
+def fit(value: Any, data_type: Optional[str]) -> Any:
+    """Return a value as a column of a type can hold it.
+
+    Args:
+        value (Any): A text, number or truth value, or None.
+        data_type (Optional[str]): dlt's name of the column's type; None if there is no
+            such column yet.
+    """
+    if isinstance(value, str) and data_type in NUMBERS:
+        number = number_in(value)
+        return value if number is None else fit(number, data_type)
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        return value
+    if data_type == "text":
+        # as Harvest wrote it: 0.575, not 0.575000
+        return str(value)
+    if isinstance(value, int) and data_type != "decimal":
+        return value if -(2**63) <= value < 2**63 else {"v_text": str(value)}
+    number = meant(value)
+    if number is None:
+        return {"v_text": str(value)}
+    if data_type == "bigint" and number == int(number):
+        return int(number)
+    return value if isinstance(value, int) else number
