@@ -1,0 +1,130 @@
+"""The result of a comparison: stream by stream, and as a whole."""
+
+from dataclasses import dataclass, field
+from datetime import date  # noqa: I251
+from typing import Dict, List, Literal, NamedTuple, Optional, Set
+
+from dlt.common import Decimal
+
+from ..typing import Key, Row, Window
+
+Outcome = Literal["equal", "different", "not compared", "not covered"]
+
+
+@dataclass
+class TableComparison:
+    """The comparison of one stream with its tables.
+
+    Attributes:
+        stream (str): Name of the stream.
+        here (int): Rows in the destination.
+        harvest (Optional[int]): Rows in Harvest; None if they were not counted.
+        amount_here (Optional[Decimal]): Rounded hours of time entries, in hours; money of
+            other streams, in the currencies of the account added up.
+        amount_harvest (Optional[Decimal]): The same in Harvest.
+        missing (Dict[Key, Row]): Rows that only Harvest has.
+        different (Dict[Key, Row]): Rows that differ, as Harvest has them.
+        deleted (Set[Key]): Keys of the rows that only the destination has.
+        implied (Set[Key]): Those of them that went with a record that they belong to.
+        twice (Set[Key]): Keys that the destination has more than once.
+        windows (List[Window]): Windows of a report that are no longer true.
+        absent (List[str]): Tables that the destination should have, and has not.
+        days (Set[date]): Days of the rows that differ.
+        kept (bool): Nothing is removed of it, for the token's owner may see less than the
+            one who loaded it.
+        note (str): Why it was not compared, or not altogether.
+        status (Outcome): The outcome if no difference was found.
+    """
+
+    stream: str
+    here: int = 0
+    harvest: Optional[int] = None
+    amount_here: Optional[Decimal] = None
+    amount_harvest: Optional[Decimal] = None
+    missing: Dict[Key, Row] = field(default_factory=dict)
+    different: Dict[Key, Row] = field(default_factory=dict)
+    deleted: Set[Key] = field(default_factory=set)
+    implied: Set[Key] = field(default_factory=set)
+    twice: Set[Key] = field(default_factory=set)
+    windows: List[Window] = field(default_factory=list)
+    absent: List[str] = field(default_factory=list)
+    days: Set[date] = field(default_factory=set)
+    kept: bool = False
+    note: str = ""
+    status: Outcome = "equal"
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return whether it is equal, different, not compared, or not covered.
+
+        `not covered` is what this comparison does not look at, or the account has not got.
+        """
+        return "different" if self._differences else self.status
+
+    @property
+    def verdict(self) -> str:
+        """Return the outcome in words, such as `2 missing here; 1 different`."""
+        found = [*self._differences, *([self.note] if self.note else [])]
+        return "; ".join(found) or self.status
+
+    @property
+    def _differences(self) -> List[str]:
+        counted = (
+            (self.missing, "missing here"),
+            (self.different, "different"),
+            (self.deleted, "deleted in Harvest"),
+            (self.twice, "stored more than once"),
+            (self.windows, "out of date"),
+        )
+        found = [f"{len(rows):,} {what}" for rows, what in counted if rows]
+        return [*(f"the table {name} is missing" for name in self.absent), *found]
+
+    @property
+    def has_repair(self) -> bool:
+        """Return whether there is something to write or to remove."""
+        found = (self.missing, self.different, self.deleted, self.twice, self.windows)
+        return any(found)
+
+    def leave_out(self, status: Outcome, note: str) -> None:
+        """Forget what was found by reading so far, which may be half the truth."""
+        self.missing.clear()
+        self.different.clear()
+        self.deleted &= self.implied
+        self.harvest = self.amount_here = self.amount_harvest = None
+        self.status = status
+        self.add_note(note)
+
+    def add_note(self, note: str) -> None:
+        """Add to what is to be said about it."""
+        self.note = f"{self.note}; {note}" if self.note else note
+
+
+class Result(NamedTuple):
+    """The result of `verify` or `reconcile`.
+
+    Attributes:
+        comparisons (List[TableComparison]): One for each selected stream.
+        requests (int): Requests that it took.
+        deleted (str): What became of rows that are deleted in Harvest: `remove`, `mark` or
+            `ignore`.
+        unrepaired (List[str]): A sentence for each thing that `reconcile` could not repair.
+    """
+
+    comparisons: List[TableComparison]
+    requests: int
+    deleted: str
+    unrepaired: List[str]
+
+    @property
+    def equal(self) -> bool:
+        """Return whether all that was to be compared was compared, and is equal."""
+        outcomes = {each.outcome for each in self.comparisons}
+        return outcomes <= {"equal", "not covered"}
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many streams have an outcome.
+
+        >>> verify(pipeline, harvest_source()).count("different")
+        0
+        """
+        return sum(each.outcome == outcome for each in self.comparisons)

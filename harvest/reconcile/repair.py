@@ -1,0 +1,230 @@
+"""Writing what a comparison found: rows that are missing or differ, and what is deleted."""
+
+from datetime import datetime, timezone  # noqa: I251
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+
+import dlt
+from dlt.extract import DltResource, DltSource
+
+from ..settings import STREAMS, Stream
+from ..streams import delta
+from ..streams.tables import tombstone
+from ..streams.values import storable
+from ..typing import Key, Row, Rows, Window
+from .check import Check
+from .comparison import TableComparison
+from .destination import is_one_of
+from .prints import name_of
+from .rows import Stored
+
+REMOVED = "removed_rows"
+"""The table of the rows that were removed."""
+
+
+class Repair:
+    """The repair of what one comparison found.
+
+    Args:
+        pipeline (dlt.Pipeline): The pipeline that has loaded.
+        source (DltSource): The source that it loads.
+        check (Check): The comparison.
+        deleted (str): What becomes of deleted rows: `remove`, `mark` or `ignore`.
+    """
+
+    def __init__(
+        self, pipeline: dlt.Pipeline, source: DltSource, check: Check, deleted: str
+    ) -> None:
+        self._pipeline = pipeline
+        self._source = source
+        self._check = check
+        self._stored = check.stored
+        self._deleted = deleted
+
+    def run(self, found: Sequence[TableComparison]) -> None:
+        """Write what differs, and remove or mark what is deleted."""
+        if absent := [name for each in found for name in each.absent]:
+            with self._stored as stored:
+                stored.restore(sorted({name.partition(".")[0] for name in absent}))
+        broken = [each for each in found if each.has_repair]
+        if not broken:
+            return
+        with self._stored:
+            # Delta Lake updates each of two rows with the same key, and keeps both
+            twice = [each for each in broken if each.twice] if self._is_delta else []
+            clearing = [self._cleared(each) for each in twice]
+            writing = [self._written(each) for each in broken]
+            removed = [
+                (each.stream, key[-1])
+                for each in broken
+                if self._mode(each) == "remove" and STREAMS[each.stream].primary_key
+                for key in self._leaving(each)
+            ]
+        if clearing:
+            self.load(clearing)
+        self.load([*writing, removed_rows(removed)])
+
+    def load(self, resources: Sequence[DltResource]) -> None:
+        """Run the pipeline with some resources of the source, in place of its own."""
+        # as the files of the load are
+        form: Any = "parquet" if self._stored.in_files else None
+        repairs = DltSource(self._source.schema, self._source.section, [*resources])
+        self._pipeline.run(repairs, loader_file_format=form)
+
+    # ------------------------------------------------------------ rows to write
+
+    @property
+    def _is_delta(self) -> bool:
+        return self._check.context.delta
+
+    def _mode(self, found: TableComparison) -> str:
+        """Return what becomes of the deleted rows of a stream."""
+        return "ignore" if found.kept else self._deleted
+
+    def _cleared(self, found: TableComparison) -> DltResource:
+        """Return what removes the rows that are there more than once."""
+        now = datetime.now(timezone.utc)
+        stream = STREAMS[found.stream]
+        if stream.report:
+            rows = [tombstone(stream, _values(stream, each)) for each in found.windows]
+            return self._resource(found, rows, {})
+        rows = [
+            {**dict(zip(stream.key, key, strict=True)), "deleted_at": now}
+            for key in found.twice
+        ]
+        return self._resource(found, rows, {"deleted_at": {"hard_delete": True}})
+
+    def _written(self, found: TableComparison) -> DltResource:
+        """Return what writes all that differs in a stream."""
+        stream = STREAMS[found.stream]
+        families = self._check.families.get(stream.name, {})
+        if stream.kind == "whole":
+            return self._resource(found, families[()], {}, "replace")
+        rows = [*found.missing.values(), *found.different.values()]
+        if families:
+            rows = [row for family in families.values() for row in family]
+        removes = self._mode(found) == "remove" or bool(stream.report)
+        columns: Dict[str, Any] = {"deleted_at": {"hard_delete": removes}}
+        if not self._is_delta:
+            # by key alone, rows that are kept stay beside the others
+            as_set = removes or not stream.primary_key
+            columns.update({name: {"merge_key": as_set} for name in stream.merge_key})
+        if stream.report or not self._is_delta and (removes or not stream.primary_key):
+            empty = [key for key, family in families.items() if not family]
+            rows += [tombstone(stream, _values(stream, key)) for key in empty]
+        return self._resource(found, rows + self._deletions(found), columns)
+
+    def _deletions(self, found: TableComparison) -> Rows:
+        """Return the rows that remove or mark what is deleted."""
+        stream = STREAMS[found.stream]
+        now = datetime.now(timezone.utc)
+        families = self._check.families.get(stream.name, {})
+        rows: Rows = []
+        for each in self._stored_rows(stream, self._leaving(found)):
+            family = tuple(each.columns[name] for name in stream.merge_key)
+            if self._mode(found) == "mark":
+                rows.append({**each.as_harvest(), "deleted_at": now})
+            elif self._mode(found) == "ignore":
+                rows.append(each.as_harvest())
+            elif not stream.primary_key:
+                rows.append(tombstone(stream, _values(stream, family)))
+            elif family not in families:
+                row: Row = dict(zip(stream.key, each.key, strict=True))
+                if stream.parent:
+                    # 0 is no parent: these rows go, and not all that their parent has
+                    parent = each.columns[stream.parent_key] if self._stored.appends else 0
+                    row = {stream.parent_key: parent, **row}
+                rows.append({**row, "deleted_at": now})
+        return rows
+
+    def _leaving(self, found: TableComparison) -> Set[Key]:
+        """Return the keys of deleted rows that are written again, marked, or removed.
+
+        Files cannot lose all rows one by one.
+        """
+        stream = STREAMS[found.stream]
+        families = self._check.families.get(stream.name, {})
+        if self._mode(found) == "ignore":
+            # in plain files, what was read of a parent last is all that counts
+            return found.deleted if self._stored.appends and families else set()
+        if self._is_delta and self._stored.lists_of(stream.name):
+            return set()
+        if not (self._stored.appends and stream.parent):
+            return found.deleted
+        parents = {
+            each.columns[stream.parent_key]
+            for each in self._stored_rows(stream, found.deleted)
+        }
+        whole: Set[Key] = set()
+        for parent in parents:
+            keys = self._stored.keys(stream, is_one_of([stream.parent_key], [(parent,)]))
+            if keys <= found.deleted or (parent,) in families:
+                whole |= keys & found.deleted
+        return whole
+
+    def _stored_rows(self, stream: Stream, keys: Set[Key]) -> List[Stored]:
+        """Return stored rows by their keys; whole families if rows have no sure key."""
+        forms = self._check.forms(stream)
+        if stream.primary_key or not keys:
+            return forms.of_keys(keys)
+        places = [stream.key.index(name) for name in stream.merge_key]
+        families = {tuple(key[place] for place in places) for key in keys}
+        return forms.of_rows(is_one_of(stream.merge_key, families))
+
+    def _resource(
+        self,
+        found: TableComparison,
+        rows: Rows,
+        columns: Dict[str, Any],
+        disposition: Any = "merge",
+    ) -> DltResource:
+        stream = STREAMS[found.stream]
+        key = stream.key if self._is_delta else stream.primary_key
+
+        @dlt.resource(
+            name=stream.name,
+            primary_key=key,
+            write_disposition=disposition,
+            columns=columns,
+        )
+        def repaired() -> Iterator[Any]:
+            if stream.report:
+                self._note_windows(stream, found.windows)
+            storing = storable(dlt.current.source_schema(), stream, rows)
+            identify = self._is_delta and stream.parent
+            yield delta.identified(stream, storing) if identify else storing
+
+        return repaired
+
+    def _note_windows(self, stream: Stream, windows: Sequence[Window]) -> None:
+        """Note when windows of a report were read."""
+        if self._is_delta:
+            delta.replace_windows(stream, windows)
+        read_at = dlt.current.resource_state(stream.name).setdefault("read_at", {})
+        for window in windows:
+            if now := self._check.read_at.get((stream.name, window)):
+                read_at[name_of(window)] = now
+
+
+def _values(stream: Stream, family: Sequence[Any]) -> Row:
+    """Return the columns that tell the rows of a family from others."""
+    return dict(zip(stream.merge_key, family, strict=True))
+
+
+def removed_rows(
+    rows: Sequence[Tuple[str, int]], looks: Optional[Row] = None
+) -> DltResource:
+    """Return the table of removed rows.
+
+    Args:
+        rows (Sequence[Tuple[str, int]]): Stream and id of each.
+        looks (Optional[Dict[str, Any]]): How windows of reports look, for the state.
+    """
+    now = datetime.now(timezone.utc)
+
+    @dlt.resource(name=REMOVED, write_disposition="append")
+    def removed() -> Iterator[Any]:
+        if looks is not None:
+            dlt.current.source_state()["looks"] = looks
+        yield [{"stream": stream, "id": key, "removed_at": now} for stream, key in rows]
+
+    return removed
