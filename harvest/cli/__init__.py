@@ -69,6 +69,7 @@ def _done(
     make_source: "Callable[..., DltSource]",
 ) -> int:
     from ..progress import Progress
+    from ..streams.context import context_of
     from . import commands, output
 
     dates = {"start_date": options.start_date, "end_date": options.end_date}
@@ -79,15 +80,17 @@ def _done(
         "destination": options.destination,
         "dataset": options.dataset,
     }
-    progress = Progress()
+    progress = Progress(context_of(source).client.rate_limits)
     if options.dry_run:
         with progress.shown(not options.quiet):
-            found = commands.foresee(source, **where, full_refresh=options.full_refresh)
+            found = commands.foresee(
+                source, **where, full_refresh=options.full_refresh, deep=options.deep
+            )
         output.report_forecast(found, options.json)
         return 0
     if options.command == "verify":
         with progress.shown(not options.quiet):
-            result = commands.check(source, **where)
+            result = commands.check(source, **where, deep=options.deep)
         output.report_comparison(result, options.json)
         return 0 if result.equal else 1
     with progress.shown(not options.quiet):
@@ -97,10 +100,11 @@ def _done(
             full_refresh=options.full_refresh,
             deleted=None if options.no_reconcile else options.deleted,
             max_deleted_share=options.max_deleted_share,
+            deep=options.deep,
             progress=progress,
         )
     output.report(loaded, options.json)
-    return 0
+    return 1 if loaded.compared and loaded.compared.unrepaired else 0
 
 
 def _complain(text: str) -> None:

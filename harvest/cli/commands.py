@@ -1,7 +1,6 @@
 """What the command line does: load, verify, say what would be read."""
 
 import time
-from contextlib import suppress
 from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import dlt
@@ -9,9 +8,10 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
 from .. import HarvestError
-from ..plan import Forecast, forecast
+from ..dry_run import Forecast, forecast
 from ..reconcile import Result, reconcile, verify
 from ..settings import STREAMS
+from ..streams.context import context_of
 from .destination import MakePipeline, harvest_pipeline, opened
 from .structure import check_structure, prepare_refresh
 
@@ -44,6 +44,7 @@ def load(
     full_refresh: bool = False,
     deleted: Optional[str] = "remove",
     max_deleted_share: float = 0.2,
+    deep: bool = False,
     progress: Optional[Collector] = None,
 ) -> Loaded:
     """Run the pipeline once, compare what it holds with Harvest, and repair it.
@@ -58,6 +59,7 @@ def load(
             `remove`, `mark` or `ignore`; None compares nothing.
         max_deleted_share (float): Largest part of a table that may be removed at once,
             from 0 to 1.
+        deep (bool): Compare each row and each column of all streams.
         progress (Optional[Collector]): Takes what dlt counts meanwhile.
 
     Returns:
@@ -70,7 +72,7 @@ def load(
         >>> load(harvest_source(start_date="2024-01-01"))
         >>> load(harvest_source(), destination="postgres").pipeline.dataset().clients
     """
-    began = time.monotonic()
+    began, before = time.monotonic(), context_of(source).client.requests_sent
     with opened(pipeline, destination, dataset, writes=True) as ready:
         if progress:
             ready.collector = progress
@@ -81,9 +83,11 @@ def load(
         else:
             check_structure(ready, streams)
         ready.run(source, **how)
-        loaded = what_was_loaded(ready)
+        loaded = what_was_loaded(ready)._replace(
+            requests=context_of(source).client.requests_sent - before
+        )
         if deleted and not is_backfill(source):
-            compared = reconcile(ready, source, deleted, max_deleted_share)
+            compared = reconcile(ready, source, deleted, max_deleted_share, deep)
             loaded = loaded._replace(compared=compared)
     return loaded._replace(seconds=time.monotonic() - began)
 
@@ -93,6 +97,7 @@ def check(
     pipeline: MakePipeline = harvest_pipeline,
     destination: Optional[str] = None,
     dataset: Optional[str] = None,
+    deep: bool = False,
 ) -> Result:
     """Compare what was loaded with Harvest, and change nothing.
 
@@ -101,6 +106,7 @@ def check(
         pipeline (MakePipeline): Makes the pipeline.
         destination (Optional[str]): Name of another destination of dlt.
         dataset (Optional[str]): Name of another dataset (schema).
+        deep (bool): Compare each row and each column of all streams.
 
     Returns:
         Result: What was found.
@@ -113,7 +119,7 @@ def check(
             "end_date is for loading, but verify compares all days: leave it out."
         )
     with opened(pipeline, destination, dataset) as ready:
-        return verify(ready, source)
+        return verify(ready, source, deep)
 
 
 def foresee(
@@ -122,10 +128,11 @@ def foresee(
     destination: Optional[str] = None,
     dataset: Optional[str] = None,
     full_refresh: bool = False,
+    deep: bool = False,
 ) -> Forecast:
     """Return what `load` would read with these arguments, and change nothing."""
     with opened(pipeline, destination, dataset) as ready:
-        return forecast(ready, source, full_refresh)
+        return forecast(ready, source, full_refresh, deep)
 
 
 def selected(source: DltSource, names: Sequence[str]) -> DltSource:
@@ -150,7 +157,7 @@ def selected(source: DltSource, names: Sequence[str]) -> DltSource:
 
 def is_backfill(source: DltSource) -> bool:
     """Return whether an end_date was set, so that only a range of days is read."""
-    return {*source.resources} < {*STREAMS}
+    return context_of(source).end_date is not None
 
 
 def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
@@ -173,7 +180,7 @@ def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
         skipped={
             name: each["skipped"] for name, each in metrics.items() if "skipped" in each
         },
-        requests=max((each.get("requests", 0) for each in metrics.values()), default=0),
+        requests=0,
         seconds=0,
         compared=None,
     )

@@ -16,11 +16,7 @@ from dlt.common.schema.exceptions import DataValidationError
 from dlt.extract.incremental.exceptions import ExternalSchedulerNotAvailable
 
 from .. import HarvestError
-
-NO_INTERVAL = (
-    "end_date is 'interval', but nothing tells which: set DLT_INTERVAL_START and"
-    " DLT_INTERVAL_END, or run it as a task of Airflow."
-)
+from ..streams.lists import NO_INTERVAL
 
 
 class Told(NamedTuple):

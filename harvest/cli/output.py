@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict
 from .destination import place
 
 if TYPE_CHECKING:
-    from ..plan import Forecast
+    from ..dry_run import Forecast
     from ..reconcile import Result
     from .commands import Loaded
 
@@ -54,9 +54,9 @@ def report(loaded: "Loaded", as_json: bool = False) -> None:
 
 def _report_repairs(compared: "Result") -> None:
     for each in compared.comparisons:
-        if not each.equal:
+        if each.outcome in ("different", "not compared"):
             say(f"{each.stream:<40}   {each.verdict}")
-    gone = sum(len(each.gone) for each in compared.comparisons)
+    gone = sum(len(each.deleted) for each in compared.comparisons)
     again = sum(len(each.missing) + len(each.different) for each in compared.comparisons)
     windows = sum(len(each.windows) for each in compared.comparisons)
     done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}
@@ -65,19 +65,25 @@ def _report_repairs(compared: "Result") -> None:
         f" {done[compared.deleted]}, {again:,} written again, {windows:,} windows of"
         " reports read again."
     )
+    for sentence in compared.unrepaired:
+        say(sentence)
 
 
 def report_forecast(found: "Forecast", as_json: bool = False) -> None:
     """Print what a run would read, stream by stream."""
     if as_json:
         streams = [each._asdict() for each in found.planned]
+        deep = [each._asdict() for each in found.deep]
         totals = {"rows": found.rows, "requests": found.requests}
-        print_json({"streams": streams, **totals, "seconds": found.seconds})
+        print_json({"streams": streams, "deep": deep, **totals, "seconds": found.seconds})
         return
     say(f"{'stream':<26}{'rows':>12}{'requests':>10}   would be read")
     for each in found.planned:
         rows = "" if each.rows is None else f"{each.rows:,}"
         say(f"{each.stream:<26}{rows:>12}{each.requests:>10,}   {each.reads}")
+    if found.deep:
+        requests = sum(each.requests for each in found.deep)
+        say(f"{'deep comparison':<38}{requests:>10,}   every row and column, once more")
     limits = f"take at least {found.seconds:,.0f} s at Harvest's rate limits"
     say(
         f"{found.rows:,} rows, and those that only reading counts;"
@@ -102,9 +108,9 @@ def report_comparison(result: "Result", as_json: bool = False) -> None:
             f"{each.stream:<26}{rows:>12}{each.here:>10,}{amounts[0]:>18}"
             f"{amounts[1]:>16}   {each.verdict}"
         )
-    differing = sum(not each.equal for each in result.comparisons)
-    verdict = f"{differing} of them differ" if differing else "no difference was found"
-    say(f"{len(result.comparisons)} tables, {result.requests:,} requests: {verdict}.")
+    kinds = ("equal", "different", "not compared", "not covered")
+    counts = ", ".join(f"{n} {kind}" for kind in kinds if (n := result.count(kind)))
+    say(f"{len(result.comparisons)} streams, {result.requests:,} requests: {counts}.")
 
 
 def as_data(result: "Result") -> Dict[str, Any]:
@@ -112,17 +118,24 @@ def as_data(result: "Result") -> Dict[str, Any]:
     streams = [
         {
             "stream": each.stream,
-            "equal": each.equal,
+            "outcome": each.outcome,
             "rows_in_harvest": each.harvest,
             "rows_here": each.here,
             "amount_in_harvest": each.amount_harvest,
             "amount_here": each.amount_here,
             "missing": len(each.missing),
             "different": len(each.different),
-            "gone": len(each.gone),
+            "deleted": len(each.deleted),
+            "twice": len(each.twice),
+            "tables_missing": each.absent,
             "out_of_date": [[str(day) for day in window] for window in each.windows],
             "note": each.note,
         }
         for each in result.comparisons
     ]
-    return {"equal": result.equal, "requests": result.requests, "streams": streams}
+    return {
+        "equal": result.equal,
+        "requests": result.requests,
+        "streams": streams,
+        "unrepaired": result.unrepaired,
+    }
