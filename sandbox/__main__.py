@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from .account import Account
-from .catalog import LISTINGS
+from .api import ROLES, TIME_OFF_ANSWERS, Api
+from .catalog import LISTINGS, PAGES
 from .changes import KINDS
 from .server import Server
 
@@ -30,6 +31,21 @@ def whole(highest: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def styles(text: str) -> dict[str, str]:
+    """How lists page, for the command line."""
+    given = dict(pair.partition("=")[::2] for pair in text.split(","))
+    everywhere = given.pop("all", "")
+    try:
+        api = Api(Account.empty())
+        if everywhere:
+            api.page_by(everywhere)
+        for stream, style in given.items():
+            api.page_by(style, stream)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return api.pages
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,6 +80,20 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="add fields that nobody has declared to every row of every stream",
     )
+    top.add_argument(
+        "--pages",
+        type=styles,
+        default={},
+        metavar="STREAM=STYLE,...",
+        help=f"how lists page: {', '.join(PAGES)}; `all` for every list",
+    )
+    top.add_argument(
+        "--paid-time-off",
+        choices=TIME_OFF_ANSWERS,
+        default="on",
+        help="what is answered about it; default: %(default)s",
+    )
+    top.add_argument("--owner", choices=ROLES, default="administrator", help="whose token it is")
     top.add_argument("--quiet", action="store_true", help="print nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     change = commands.add_parser("change", help="change the account of a running sandbox")
@@ -87,8 +117,14 @@ def serve(options: argparse.Namespace) -> int:
         unforeseen=options.unforeseen,
     )
     server = Server(
-        account, limits=not options.no_limits, latency=options.latency, port=options.port
+        account,
+        limits=not options.no_limits,
+        latency=options.latency,
+        port=options.port,
+        pages=options.pages,
+        paid_time_off=options.paid_time_off,
     )
+    server.owned_by(options.owner)
     try:
         server.start()
     except OSError as error:

@@ -16,13 +16,19 @@ from typing import Any
 
 import orjson
 
-from . import changes, generate, records, reports
-from .catalog import LISTINGS, ROUNDED, TABLES, Listing
+from . import changes, generate, records, reports, time_off
+from .catalog import BALANCES, LISTINGS, ROUNDED, TABLES, Listing
 from .fields import LIVE, Fields
 
 Row = dict[str, Any]
 
-NUMBERS = {"line_items": 53341450, "invoice_numbers": 1000, "estimate_numbers": 1000}
+NUMBERS = {
+    "line_items": 53341450,
+    "invoice_numbers": 1000,
+    "estimate_numbers": 1000,
+    "pto_request_days": 2210450,
+    "pto_holidays": 41900,
+}
 """What is numbered without being a table of its own, and from where."""
 Conditions = tuple[tuple[str, Any], ...]
 
@@ -225,17 +231,20 @@ class Account:
         from_: date | str | None = None,
         to: date | str | None = None,
         include_fixed_fee: bool | None = None,
+        year: int | None = None,
         exact: bool = False,
     ) -> list[Row]:
         """The rows that the API gives for a stream, in its order.
 
         Args:
-            stream: one of the 33 stream names.
+            stream: one of the 40 stream names.
             parent: the invoice, estimate or user whose rows are wanted; left out, the rows of
                 all parents follow each other.
             from_: the first day of a report.
             to: the last day of a report.
             include_fixed_fee: as the report's parameter of that name.
+            year: the year of balances and allocations of paid time off; left out, the balances
+                of this year and the last, and the allocations of all years.
             exact: give numbers with a fraction as Decimal rather than float.
         """
         with self.lock:
@@ -246,12 +255,22 @@ class Account:
                     raise ValueError(f"{stream} needs from_ and to.")
                 first, last = str(from_), str(to)
                 fragments = self.report(stream, first, last, include_fixed_fee)
+            elif stream == BALANCES:
+                this = self.clock.now().year
+                users = self.parents(stream) if parent is None else [parent]
+                fragments = [
+                    row
+                    for user in users
+                    for each in ([year] if year else [this, this - 1])
+                    for row in self.balances(user, each)
+                ]
             else:
                 listing = LISTINGS[stream]
+                conditions = ((listing.filters["year"][1], year),) if year else ()
                 parents = self.parents(stream) if listing.parent[0] and parent is None else [parent]
                 fragments = []
                 for each in parents:
-                    fragments += self.fragments(listing.table, self.ids(listing, each))
+                    fragments += self.fragments(listing.table, self.ids(listing, each, conditions))
         body = b"[" + b",".join(fragments) + b"]"
         loaded: list[Row] = json.loads(body, parse_float=Decimal) if exact else orjson.loads(body)
         return loaded
@@ -262,9 +281,28 @@ class Account:
         row = {name: value for name, value in self.company.items() if name not in left_out}
         return self.fields.complete("company", [orjson.dumps(row)])[0]
 
+    def balances(self, user: int, year: int, as_of: date | None = None) -> list[bytes]:
+        """The balances of paid time off of a user in a year, each as JSON."""
+        today = self.clock.now().date()
+        as_of = as_of or (today if year == today.year else date(year, 12, 31))
+        with self.lock:
+            rows = [orjson.dumps(row) for row in time_off.balances(self, user, year, as_of)]
+        return self.fields.complete(BALANCES, rows)
+
+    def rows_where(self, table: str, where: str, *values: Any) -> list[Row]:
+        """The rows of a table that a condition holds for, by id."""
+        with self.lock:
+            ids = [
+                row[0]
+                for row in self._db.execute(
+                    f"SELECT id FROM {table} t WHERE {where} ORDER BY id", values
+                )
+            ]
+            return [orjson.loads(row) for row in self.fragments(table, ids)]
+
     def parents(self, stream: str) -> list[int]:
         """The ids of all the records that have a list of this stream, in their own order."""
-        table = LISTINGS[stream].parent[1]
+        table = "users" if stream == BALANCES else LISTINGS[stream].parent[1]
         ids = self.ids(LISTINGS[table])
         if stream == "teammates":
             return [user for user in ids if self.is_manager(user)]
@@ -298,9 +336,10 @@ class Account:
         row = self._row("SELECT access_roles FROM users WHERE id = ?", user)
         return row is not None and "manager" in orjson.loads(row[0])
 
-    def exists(self, table: str, id: int) -> bool:
-        """Whether there is such a record."""
-        return self._row(f"SELECT 1 FROM {table} WHERE id = ?", id) is not None
+    def exists(self, table: str, id: int, where: str = "1") -> bool:
+        """Whether there is such a record, and a condition on `t` holds for it."""
+        name = TABLES[table].kept_in or table
+        return self._row(f"SELECT 1 FROM {name} t WHERE t.id = ? AND {where}", id) is not None
 
     def current_user(self) -> int | None:
         """The id of the user whom a token belongs to: the first administrator."""
@@ -359,10 +398,11 @@ class Account:
         last: str = "",
         fixed_fee: bool | None = None,
         active: bool | None = None,
+        seen: str = "1",
     ) -> list[bytes]:
         """The rows of a report, each as JSON, summed from the entries and expenses of now."""
         today = self.clock.now().date()
-        sql, values = reports.query(name, first, last, fixed_fee, today, active)
+        sql, values = reports.query(name, first, last, fixed_fee, today, active, seen)
         rows: list[bytes] = self._cached(
             (sql, tuple(values.items())),
             lambda: [row[0] for row in self._db.execute(sql, values)],
@@ -378,8 +418,9 @@ class Account:
             tests.append(f"t.{listing.parent[0]} = ?")
             values.append(parent)
         for sql, value in conditions:
-            tests.append(sql)
-            values.append(value)
+            tests.append(f"({sql})")
+            if value is not None:
+                values.append(value)
         return " AND ".join(tests), tuple(values)
 
     def _cached(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -422,6 +463,8 @@ class Account:
             given = self._columns(table, fields)
             now = self.clock.stamp()
             id = self.insert(table, records.Maker(self, rng, now).make(table, given))
+            if table == "users":
+                self.insert("pto_assignments", {"user_id": id})
             self._settle(table, id, now)
             row = self.get(table, id)
             assert row is not None
@@ -447,9 +490,12 @@ class Account:
             if not self.exists(table, id):
                 raise KeyError(f"{stream} has no record {id}.")
             columns = self._columns(table, fields)
+            if table == "pto_requests" and columns.get("status") in ("approved", "denied"):
+                columns.setdefault("reviewed_at", self.clock.stamp())
+                columns.setdefault("reviewer_id", self.current_user())
             if table == "time_entries" and "hours" in columns:
                 columns.setdefault("hours_without_timer", columns["hours"])
-            if touch and "updated_at" not in columns:
+            if touch and "updated_at" in TABLES[table].columns() and "updated_at" not in columns:
                 columns["updated_at"] = self.clock.stamp()
             if table == "roles" and "name" in columns:
                 self._rename_role(id, columns["name"])
@@ -478,7 +524,10 @@ class Account:
             for other, definition in TABLES.items():
                 for column, kind in definition.columns().items() if not definition.kept_in else ():
                     if kind.startswith(f"@{table}.") and kind.endswith("?"):
-                        self._update(other, {column: None, "updated_at": now}, f"{column} = ?", id)
+                        emptied = {column: None}
+                        if "updated_at" in definition.columns():
+                            emptied["updated_at"] = now
+                        self._update(other, emptied, f"{column} = ?", id)
             if table == "roles":
                 self._rename_role(id, None)
             self._db.execute(f"DELETE FROM {table} WHERE id = ?", (id,))

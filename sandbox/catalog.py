@@ -170,6 +170,15 @@ _AMOUNTS = (
     " discount:number discount_amount:money subject:text notes:text currency:text state:text"
 )
 
+_ACCRUAL = (
+    " accrual_type:text accrual_schedule:text accrual_first_payday:date"
+    " accrual_leave_hours:number accrual_worked_hours:number accrual_max_hours_per_year:number"
+)
+_WEEKLY = (
+    "(s.monday_hours+s.tuesday_hours+s.wednesday_hours+s.thursday_hours+s.friday_hours"
+    "+s.saturday_hours+s.sunday_hours)"
+)
+
 ROUNDED = "((t.hours+24)/25*25)"
 """Hours as reports and invoices count them: up to the next quarter, in hundredths."""
 
@@ -195,7 +204,8 @@ TABLES: dict[str, Table] = {
         computed={
             "can_create_projects": to_json(
                 "bool",
-                "(t.access_roles LIKE '%administrator%' OR t.access_roles LIKE '%project_creator%')",
+                "(t.access_roles LIKE '%administrator%'"
+                " OR t.access_roles LIKE '%project_creator%')",
             ),
             "permissions_profile": "ifnull(json_quote(json_extract(t.access_roles,'$[0]')),'null')",
             "permissions_claims": "(SELECT json_group_array(value) FROM"
@@ -384,7 +394,65 @@ TABLES: dict[str, Table] = {
         ),
         first_id=2**32 + 4096,
     ),
+    "pto_types": Table(
+        "id:int name:text color:text icon:text"
+        + _ACCRUAL
+        + " default_days_per_year:number max_carryover_days:number requires_approval:bool"
+        " visible_to_all:bool is_active:bool" + _STAMPS,
+        briefs={"plain": ("id", "name", "color", "icon")},
+        first_id=30411,
+    ),
+    "pto_requests": Table(
+        "id:int status:text start_date:date end_date:date days:number"
+        " business_days_at_submission:number start_time_minutes:int end_time_minutes:int"
+        " notes:text review_reason:text reviewed_at:time"
+        + _STAMPS
+        + " user:@users.plain pto_type:@pto_types.plain reviewer:@users.plain?"
+        " request_days:json",
+        indexes=("user_id", "pto_type_id", "reviewer_id"),
+        first_id=880213,
+    ),
+    "pto_holiday_calendars": Table(
+        "id:int name:text entries_count:= entries:json" + _STAMPS,
+        computed={"entries_count": "json_array_length(t.entries)"},
+        briefs={"plain": ("id", "name")},
+        first_id=5120,
+    ),
+    "pto_work_schedules": Table(
+        "id:int name:text is_default:bool is_active:bool weekly_hours:="
+        " monday_hours:number tuesday_hours:number wednesday_hours:number"
+        " thursday_hours:number friday_hours:number saturday_hours:number sunday_hours:number"
+        + _STAMPS,
+        computed={"weekly_hours": _WEEKLY.replace("s.", "t.")},
+        briefs={"plain": ("id", "name")},
+        first_id=7740,
+    ),
+    "pto_assignments": Table(
+        "user:@users.plain holiday_calendar:@pto_holiday_calendars.plain?"
+        " work_schedule:@pto_work_schedules.plain? effective_work_schedule:=",
+        hidden="id:int",
+        computed={
+            "effective_work_schedule": "ifnull((SELECT "
+            + json_object({"name": "json_quote(s.name)", "weekly_hours": _WEEKLY})
+            + " FROM pto_work_schedules s WHERE s.id = t.work_schedule_id"
+            " OR (t.work_schedule_id IS NULL AND s.is_default) LIMIT 1),'null')"
+        },
+        indexes=("user_id", "holiday_calendar_id", "work_schedule_id"),
+    ),
+    "pto_allocations": Table(
+        "id:int year:int user:@users.plain pto_type:@pto_types.plain"
+        + _ACCRUAL
+        + " days_per_year:number carryover_days:number requires_approval:bool"
+        " effective_days_per_year:number effective_accrual_type:text"
+        " effective_accrual_schedule:text effective_requires_approval:bool" + _STAMPS,
+        indexes=("user_id, year", "pto_type_id"),
+        first_id=610077,
+    ),
 }
+
+
+PAGES = ("cursor", "page", "bare_cursor", "bare_page", "whole")
+"""How a list can page: by cursor or by page number, each with counts or bare of them, or not."""
 
 
 @dataclass(frozen=True)
@@ -397,7 +465,7 @@ class Listing:
         parent: the column that holds the parent's id, and the parent's table.
         filters: query parameter -> (kind of its value, SQL condition).
         order: the column to sort by, and whether the newest come first.
-        cursor: whether it pages by cursor rather than by page number.
+        pages: how it pages, one of `PAGES`.
         per_page: the default page size.
         where: rows that the list holds, whatever is asked.
         feature: the setting of the company that must be on.
@@ -409,7 +477,7 @@ class Listing:
     filters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     order: str = "created_at"
     newest_first: bool = True
-    cursor: bool = True
+    pages: str = "cursor"
     per_page: int = 2000
     where: str = "1"
     feature: str = ""
@@ -431,6 +499,7 @@ _SINCE = {"updated_since": ("time", "t.updated_at >= ?")}
 _ACTIVE = {"is_active": ("bool", "t.is_active = ?")}
 _CLIENT = {"client_id": ("int", "t.client_id = ?")}
 _USER = {"user_id": ("int", "t.user_id = ?")}
+_USER_IDS = {"user_ids": ("ints", "t.user_id IN (SELECT value FROM json_each(?))")}
 _PROJECT = {"project_id": ("int", "t.project_id = ?")}
 _VIA_PROJECT = {
     "client_id": ("int", "t.project_id IN (SELECT id FROM projects WHERE client_id = ?)")
@@ -448,7 +517,6 @@ def _dates(column: str) -> dict[str, tuple[str, str]]:
 _INVOICE = ("invoice_id", "invoices")
 _ESTIMATE = ("estimate_id", "estimates")
 _USERS = ("user_id", "users")
-_PAGED = {"cursor": False}
 
 LISTINGS: dict[str, Listing] = {
     "clients": Listing("clients", "/clients", filters=_ACTIVE | _SINCE),
@@ -468,7 +536,7 @@ LISTINGS: dict[str, Listing] = {
         | _SINCE
         | _dates("issue_date"),
         order="issue_date",
-        cursor=False,
+        pages="page",
         per_page=100,
         feature="invoice_feature",
     ),
@@ -502,7 +570,7 @@ LISTINGS: dict[str, Listing] = {
         | _SINCE
         | _dates("issue_date"),
         order="issue_date",
-        cursor=False,
+        pages="page",
         feature="estimate_feature",
     ),
     "estimate_messages": Listing(
@@ -530,7 +598,7 @@ LISTINGS: dict[str, Listing] = {
         | _SINCE
         | _dates("spent_date"),
         order="spent_date",
-        cursor=False,
+        pages="page",
         feature="expense_feature",
     ),
     "expense_categories": Listing(
@@ -559,7 +627,7 @@ LISTINGS: dict[str, Listing] = {
         | _SINCE
         | _dates("spent_date"),
         order="spent_date",
-        cursor=False,
+        pages="page",
     ),
     "user_assignments": Listing(
         "user_assignments", "/user_assignments", filters=_USER | _ACTIVE | _SINCE, single=False
@@ -601,6 +669,44 @@ LISTINGS: dict[str, Listing] = {
         feature="team_feature",
         single=False,
     ),
+    "pto_requests": Listing(
+        "pto_requests",
+        "/pto/requests",
+        filters=_USER
+        | {"status": ("text", "t.status = ?"), "pto_type_id": ("int", "t.pto_type_id = ?")}
+        | _SINCE
+        | _dates("start_date"),
+        single=False,
+    ),
+    "pto_types": Listing("pto_types", "/pto/types", filters=_ACTIVE | _SINCE, single=False),
+    "pto_holiday_calendars": Listing(
+        "pto_holiday_calendars", "/pto/holiday_calendars", pages="page", single=False
+    ),
+    "pto_work_schedules": Listing(
+        "pto_work_schedules",
+        "/pto/work_schedules",
+        filters=_ACTIVE,
+        pages="whole",
+        single=False,
+    ),
+    "pto_assignments": Listing(
+        "pto_assignments",
+        "/pto/assignments",
+        filters=_USER | _USER_IDS,
+        order="id",
+        newest_first=False,
+        pages="whole",
+        single=False,
+    ),
+    "pto_allocations": Listing(
+        "pto_allocations",
+        "/pto/allocations",
+        filters={"year": ("int", "t.year = ?")}
+        | _USER_IDS
+        | {"pto_type_ids": ("ints", "t.pto_type_id IN (SELECT value FROM json_each(?))")},
+        pages="whole",
+        single=False,
+    ),
 }
 """The streams that are lists."""
 
@@ -610,14 +716,19 @@ PROJECT_LISTINGS: dict[str, Listing] = {
         "/projects/{parent}/user_assignments",
         ("project_id", "projects"),
         filters=_USER | _ACTIVE | _SINCE,
-        cursor=False,
+        pages="page",
     ),
     "task_assignments": Listing(
         "task_assignments",
         "/projects/{parent}/task_assignments",
         ("project_id", "projects"),
         filters=_ACTIVE | _SINCE,
-        cursor=False,
+        pages="page",
     ),
 }
 """The same assignments, asked for project by project."""
+
+BALANCES = "pto_balances"
+"""The stream that is one object for each user and year, and no list."""
+TIME_OFF = frozenset({BALANCES, *(name for name in LISTINGS if name.startswith("pto_"))})
+"""The streams of paid time off."""

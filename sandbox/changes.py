@@ -66,6 +66,11 @@ _ADD = {
     "expense_categories": 1,
     "invoice_item_categories": 1,
     "estimate_item_categories": 1,
+    "pto_requests": 5,
+    "pto_allocations": 1,
+    "pto_types": 1,
+    "pto_holiday_calendars": 1,
+    "pto_work_schedules": 1,
 }
 
 # What must hold of a record for an addition to belong to it; a table where nothing must.
@@ -118,6 +123,15 @@ _EDIT: dict[str, tuple[int, str, _Edit]] = {
     "invoice_item_categories": (1, "1", lambda rng, row: {"name": _renamed(rng, row["name"])}),
     "estimate_item_categories": (1, "1", lambda rng, row: {"name": _renamed(rng, row["name"])}),
     "invoice_payments": (2, "1", lambda rng, row: {"notes": _note(rng)}),
+    "pto_requests": (
+        5,
+        "status = 'pending'",
+        lambda rng, row: {"status": rng.choice(["approved", "approved", "denied"])},
+    ),
+    "pto_types": (1, "1", lambda rng, row: {"name": _renamed(rng, row["name"])}),
+    "pto_allocations": (2, "1", lambda rng, row: {"carryover_days": rng.randrange(11) / 2}),
+    "pto_work_schedules": (1, "1", lambda rng, row: {"friday_hours": rng.randrange(17) / 2}),
+    "pto_holiday_calendars": (1, "1", lambda rng, row: {"name": _renamed(rng, row["name"])}),
     "billable_rates": (2, "1", lambda rng, row: {"amount": rng.randrange(80, 170)}),
     "cost_rates": (2, "1", lambda rng, row: {"amount": rng.randrange(35, 80)}),
 }
@@ -136,6 +150,9 @@ _DELETE = {
     "cost_rates": (2, "start_date IS NOT NULL"),
     "user_assignments": (2, "NOT is_active"),
     "task_assignments": (2, "NOT is_active"),
+    "pto_requests": (4, "1"),
+    "pto_allocations": (1, "1"),
+    "pto_holiday_calendars": (1, "1"),
     "projects": (1, "id NOT IN (SELECT project_id FROM time_entries WHERE invoice_id > 0)"),
 }
 

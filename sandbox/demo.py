@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from .account import Account
-from .catalog import LISTINGS
+from .catalog import BALANCES, LISTINGS
 from .reports import REPORTS
 from .server import Server
 
@@ -59,7 +59,11 @@ def summary(first: str) -> str:
     """Rows of each stream, and how many of them came after the first run."""
     lines = [f"{'stream':<28}{'rows':>8}{'second run':>14}"]
     with duckdb.connect(str(DATABASE), read_only=True) as connection:
-        for stream in sorted({"company", *LISTINGS, *REPORTS}):
+        loaded = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'harvest_data'"
+        ).fetchall()
+        streams = {"company", BALANCES, *LISTINGS, *REPORTS}
+        for stream in sorted(streams.intersection(name for (name,) in loaded)):
             counted = connection.execute(
                 f"SELECT count(*), count(*) FILTER (_dlt_load_id > ?) FROM harvest_data.{stream}",
                 [first],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
 import socket
 import struct
@@ -11,15 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from .server import RequestRecord
+from .recording import RequestRecord
 
 HTML = "text/html; charset=utf-8"
 TRANSPORT = "sandbox.transport"
@@ -29,7 +30,8 @@ INSTEAD = ("status", "reset", "html", "redirect")
 """Kinds that answer in the API's place."""
 KINDS = (
     *INSTEAD,
-    *("truncate", "no_key", "slow", "next_loop", "next_endless", "next_elsewhere", "mutate"),
+    *("truncate", "no_key", "slow", "trickle", "next_loop", "next_endless", "next_elsewhere"),
+    *("overcount", "repeat", "mutate"),
 )
 
 
@@ -84,6 +86,9 @@ class Faults:
         - `html`: a page of HTML with status 200
         - `no_key`: JSON without the collection
         - `slow`: the answer comes after `seconds` (1)
+        - `trickle`: the body comes in pieces, over `seconds` (1)
+        - `overcount`: `total_entries` is higher by `more` (3) than the rows that are shown
+        - `repeat`: each page but the first begins with the last row of the page before
         - `next_loop`: `links.next` is the page itself
         - `next_endless`: `links.next` is never null
         - `next_elsewhere`: `links.next` is on another `host` (http://elsewhere.example.com)
@@ -163,6 +168,23 @@ class Truncated(Response):
         transport.close()
 
 
+class Trickling(Response):
+    """An answer that comes in pieces."""
+
+    seconds = 1.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends ten pieces, with a pause before each."""
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send(start | {"headers": self.raw_headers})
+        size = len(self.body) // 10 + 1
+        for place in range(0, len(self.body), size):
+            piece = bytes(self.body[place : place + size])
+            await asyncio.sleep(self.seconds / 10)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
 def instead(fault: Fault) -> Response:
     """What the fault answers in the API's place."""
     details = fault.details
@@ -196,7 +218,12 @@ def spoil(fault: Fault, response: Response, url: str) -> Response:
     """
     if fault.kind == "truncate":
         return Truncated(response.body, response.status_code, media_type=response.media_type)
-    if fault.kind == "slow" or response.status_code != 200:
+    if fault.kind == "trickle":
+        slow = Trickling(response.body, response.status_code, media_type=response.media_type)
+        slow.seconds = fault.details.get("seconds", 1)
+        return slow
+    # The others are seen to elsewhere: before the answer, or while it is made.
+    if fault.kind in ("slow", "repeat") or response.status_code != 200:
         return response
     body = orjson.loads(response.body)
     if fault.kind == "mutate":
@@ -204,6 +231,10 @@ def spoil(fault: Fault, response: Response, url: str) -> Response:
         body = body if changed is None else changed
     elif fault.kind == "no_key":
         body = {key: value for key, value in body.items() if not isinstance(value, list)}
+    elif fault.kind == "overcount":
+        if "total_entries" in body:
+            body["total_entries"] += fault.details.get("more", 3)
+            body["total_pages"] = max(1, math.ceil(body["total_entries"] / body["per_page"]))
     elif "links" in body:
         _mislead(fault, body, url)
     return Response(orjson.dumps(body), media_type=response.media_type)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 import orjson
 
 from . import words
-from .catalog import TABLES
-
-if TYPE_CHECKING:
-    from .account import Account
+from .time_off import TimeOffMaker
 
 Row = dict[str, Any]
 
@@ -88,47 +84,8 @@ def rate_of(project: Row, assignment: Row, task: Row, default: int | None) -> in
     return int(rate) if rate is not None else None
 
 
-class Maker:
-    """Fills in what a record needs. Each table has a method of its name.
-
-    Everything is in the terms of the database: money and hours in hundredths, 0 and 1, and
-    lists as JSON.
-
-    Args:
-        account: where related records are found, and made when there are none.
-        rng: what chance is drawn from.
-        now: the time of creation.
-    """
-
-    def __init__(self, account: Account, rng: Random, now: str) -> None:
-        self.account = account
-        self.rng = rng
-        self.now = now
-
-    def make(self, table: str, given: Row) -> Row:
-        """A whole row of a table, from what is given of it."""
-        columns = TABLES[table].columns()
-        row: Row = {name: None for name in columns if name != "id"}
-        if "created_at" in columns:
-            created = given.get("created_at") or self.now
-            row |= {"created_at": created, "updated_at": created}
-        row |= getattr(self, table)(dict(given))
-        # The maker completes the line items that it is given.
-        return row | {name: value for name, value in given.items() if name != "line_items"}
-
-    def some(self, table: str, given: Row, column: str, active: bool = True) -> int:
-        """The id that is given for a related record, else that of any, else of a new one."""
-        if given.get(column) is not None:
-            return int(given[column])
-        found = self.account.pick(table, self.rng, "is_active") if active else None
-        found = found or self.account.pick(table, self.rng)
-        return found or self.account.insert(table, self.make(table, {}))
-
-    def person(self) -> tuple[str, str, str]:
-        """A first name, a last name and a mail name."""
-        first, last = self.rng.choice(words.FIRST_NAMES), self.rng.choice(words.LAST_NAMES)
-        ascii_only = (first + "." + last).encode("ascii", "ignore").decode().lower()
-        return first, last, f"{ascii_only}{self.rng.randrange(100, 1000)}"
+class Maker(TimeOffMaker):
+    """Completes records of all kinds. Each table has a method of its name."""
 
     # ---------------------------------------------------------------- one method per table
 

@@ -165,7 +165,7 @@ _PROJECT_BUDGET = f"""
         ) spent ON spent.project_id = project.id
     ) t JOIN projects project ON project.id = t.pid
     JOIN clients client ON client.id = project.client_id
-    WHERE :active IS NULL OR project.is_active = :active ORDER BY project.id"""
+    WHERE (:active IS NULL OR project.is_active = :active) ORDER BY project.id"""
 
 
 def query(
@@ -175,6 +175,7 @@ def query(
     fixed_fee: bool | None,
     today: date,
     active: bool | None = None,
+    seen: str = "1",
 ) -> tuple[str, dict[str, Any]]:
     """The SQL of a report and its parameters; it gives one JSON object for each row.
 
@@ -186,7 +187,27 @@ def query(
             time reports, for amounts, do not.
         today: the day whose month counts for monthly budgets.
         active: only active, or only archived, projects in the budget report.
+        seen: the SQL condition on the entries and expenses `t` that count.
     """
+    sql, values = _query(name, first, last, fixed_fee, today, active)
+    if name == "project_budget":
+        # Who does not see all hours of a project does not see its budget.
+        projects = f"SELECT t.project_id FROM time_entries t WHERE {seen}"
+        where = (
+            "WHERE (:active" if seen == "1" else f"WHERE project.id IN ({projects}) AND (:active"
+        )
+        return sql.replace("WHERE (:active", where), values
+    return sql.replace(_WINDOW, f"{_WINDOW} AND {seen}"), values
+
+
+def _query(
+    name: str,
+    first: str,
+    last: str,
+    fixed_fee: bool | None,
+    today: date,
+    active: bool | None,
+) -> tuple[str, dict[str, Any]]:
     if name == "project_budget":
         month = today.isoformat()[:7]
         values = {"first": f"{month}-01", "last": f"{month}-31", "active": active}

@@ -149,3 +149,28 @@ RECEIPTS = [
     ("IMG_2041.jpg", "image/jpeg"),
     ("quittung_müller.png", "image/png"),
 ]
+
+# Name, color, icon, how days accrue, on which schedule, days a year, carried over at most,
+# requires approval, active.
+TIME_OFF_TYPES: list[
+    tuple[str, str, str | None, str, str | None, float | None, float | None, int, int]
+] = [
+    ("Vacation", "#f5a623", "palm_tree", "fixed", None, 25.0, 5.0, 1, 1),
+    ("Sick leave", "#d0021b", "thermometer", "unlimited", None, None, None, 0, 1),
+    ("Sonderurlaub", "#4a90e2", None, "fixed", None, 3.5, 0.0, 1, 1),
+    ("Volunteering", "#7ed321", "heart", "accrued", "monthly", 6.0, 1.5, 1, 1),
+    ("Parental leave", "#9013fe", "stroller", "fixed", None, 0.0, None, 1, 0),
+]
+TIME_OFF_NOTES = ["", None, None, "Family visit", "Umzug", "遠足", "See you in three weeks 🌴"]
+HOLIDAYS = [
+    ("New Year", "01-01"),
+    ("Labour Day", "05-01"),
+    ("Weihnachten", "12-25"),
+    ("Saint Stephen's Day", "12-26"),
+]
+# Name, default, hours from Monday to Sunday.
+WORK_SCHEDULES = [
+    ("Full time", 1, (8.0, 8.0, 8.0, 8.0, 8.0, 0.0, 0.0)),
+    ("Four days", 0, (8.0, 8.0, 8.0, 8.0, 0.0, 0.0, 0.0)),
+    ("Mornings", 0, (4.25, 4.25, 4.25, 4.25, 4.25, 0.0, 0.0)),
+]

@@ -186,10 +186,8 @@ def sequences(examples: int) -> Any:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_any_sequence(group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_sequence(group: str, tmp_path: Path) -> None:
     played = count()
-    # every list has several pages, which makes some thousands of rows of each superfluous
-    monkeypatch.setattr("sandbox.server._size", lambda asked, default: 7)
 
     # the same sequences each time
     @seed(SEED * len(GROUPS) + list(GROUPS).index(group))
@@ -198,7 +196,8 @@ def test_any_sequence(group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def any_sequence(number: int, sequence: List[Step]) -> None:
         next(played)
         account = Account.generate(seed=number, time_entries=40, years=0.4)
-        with folder(tmp_path), Server(account, limits=False) as server:
+        # every list has several pages, which makes some thousands of rows of each superfluous
+        with folder(tmp_path), Server(account, limits=False, page_size=7) as server:
             play(server, GROUPS[group], sequence)
 
     any_sequence()

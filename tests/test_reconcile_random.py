@@ -90,7 +90,7 @@ def test_nothing_that_lives_is_removed(seed: int, often: int, kinds: Set[str]) -
         server.before(".*", disturb, times=None)
         # a list that never stands still is left for the next run
         reconcile(copy.pipeline, copy.source(), max_deleted_share=1)
-        server._before.clear()
+        server.forget_before()
         for name in lists:
             alive = {(row["id"],) for row in account.rows(name)}
             assert (before[name] & alive) <= set(copy.rows(name)), name

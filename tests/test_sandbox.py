@@ -23,13 +23,14 @@ import pytest
 import requests
 
 from sandbox import Account, Clock, Server
-from sandbox.catalog import LISTINGS, TABLES
+from sandbox.catalog import BALANCES, LISTINGS, PAGES, TABLES, TIME_OFF
 from sandbox.fields import UNFORESEEN, Fields
 from sandbox.reports import REPORTS
 
 ROOT = Path(__file__).resolve().parents[1]
 TODAY = date(2026, 5, 20)
-STREAMS = ["company", *LISTINGS, *REPORTS]
+STREAMS = ["company", BALANCES, *LISTINGS, *REPORTS]
+WITH_ID = [name for name in LISTINGS if name != "pto_assignments"]
 Row = dict[str, Any]
 
 
@@ -52,8 +53,10 @@ class Client:
             response = self.get(following, **query)
             assert response.status_code == 200, response.text
             body = response.json()
+            if isinstance(body, list):
+                return body
             rows += next(value for value in body.values() if isinstance(value, list))
-            following, query = body["links"]["next"], {}
+            following, query = body.get("links", {}).get("next"), {}
         return rows
 
 
@@ -93,8 +96,9 @@ def test_same_arguments_same_account() -> None:
     assert first["time_entries"] != other["time_entries"]
 
 
-def test_there_are_33_streams() -> None:
-    assert len(STREAMS) == 33
+def test_there_are_40_streams() -> None:
+    assert len(STREAMS) == 40
+    assert len(TIME_OFF) == 7
 
 
 @pytest.mark.parametrize("entries", [0, 1, 7, 2000])
@@ -227,7 +231,7 @@ def check_money(account: Account) -> None:
 
 def check_references(account: Account) -> None:
     rows = every_row(account)
-    ids = {name: {row["id"] for row in rows[name]} for name in LISTINGS if name != "teammates"}
+    ids = {name: {row["id"] for row in rows[name]} for name in WITH_ID if name != "teammates"}
     numbers = {row["id"]: row["number"] for row in rows["invoices"]}
     for name in ("time_entries", "expenses"):
         for row in rows[name]:
@@ -278,12 +282,16 @@ def test_lists_give_the_rows(stream: str, still: Client) -> None:
     parents = account.parents(stream) if listing.parent[0] else [None]
     for parent in parents[:25]:
         path = listing.path.format(parent=parent)
-        rows = account.rows(stream, parent)
-        response = still.get(path)
-        body = response.json()
+        year = account.clock.now().year if "year" in listing.filters else None
+        rows = account.rows(stream, parent, year=year)
+        assert rows or listing.parent[0]
+        body = still.get(path).json()
+        assert still.walk(path, per_page=7) == rows
+        if listing.pages == "whole":
+            assert body == (rows if stream == "pto_assignments" else {stream: rows})
+            continue
         assert body[stream] == rows[: listing.per_page]
         assert body["per_page"] == listing.per_page
-        assert still.walk(path, per_page=7) == rows
         if listing.single and not listing.parent[0]:
             for row in rows[:3]:
                 assert still.get(f"{path}/{row['id']}").json() == row
@@ -293,7 +301,7 @@ def test_lists_give_the_rows(stream: str, still: Client) -> None:
         assert flat == account.rows(stream)
 
 
-@pytest.mark.parametrize("stream", [name for name in LISTINGS if name != "teammates"])
+@pytest.mark.parametrize("stream", [name for name in WITH_ID if name != "teammates"])
 def test_lists_are_sorted_as_documented(stream: str, still: Client) -> None:
     by = {
         "time_entries": "spent_date",
@@ -401,12 +409,16 @@ def brute(row: Row, name: str, value: Any, projects: dict[int, int]) -> bool:
         return bool(row["client"]["id"] == value)
     if name == "project_id" and "line_items" in row:
         return any((item["project"] or {}).get("id") == value for item in row["line_items"])
-    if name in ("project_id", "user_id", "task_id"):
+    if name == "year":
+        return bool(row["year"] == value)
+    if name in ("user_ids", "pto_type_ids"):
+        return str(row[name[:-4]]["id"]) in value.split(",")
+    if name in ("project_id", "user_id", "task_id", "pto_type_id"):
         return bool(row[name[:-3]]["id"] == value)
     if name == "external_reference_id":
         return bool((row["external_reference"] or {}).get("id") == value)
     if name in ("from", "to"):
-        day = row.get("spent_date") or row["issue_date"]
+        day = row.get("spent_date") or row.get("issue_date") or row["start_date"]
         return bool(day >= value if name == "from" else day <= value)
     return bool(row[name] == value)
 
@@ -418,8 +430,11 @@ def some_values(rows: list[Row], name: str) -> list[Any]:
     if name == "updated_since":
         return [middle["updated_at"], "2030-01-01T00:00:00Z"]
     if name in ("from", "to"):
-        return [middle.get("spent_date") or middle["issue_date"]]
-    if name in ("state", "approval_status"):
+        return [middle.get("spent_date") or middle.get("issue_date") or middle["start_date"]]
+    if name in ("user_ids", "pto_type_ids"):
+        some = {str(row[name[:-4]]["id"]) for row in rows[::9]}
+        return [",".join(sorted(some)[:3]), "1"]
+    if name in ("state", "approval_status", "status", "year"):
         return sorted({row[name] for row in rows})
     if name == "external_reference_id":
         return [next(row["external_reference"]["id"] for row in rows if row["external_reference"])]
@@ -438,7 +453,8 @@ def test_each_filter(stream: str, name: str, still: Client) -> None:
     parent = None
     if listing.parent[0]:
         parent = max(account.parents(stream), key=lambda id: len(account.rows(stream, id)))
-    rows = account.rows(stream, parent)
+    this = account.clock.now().year if "year" in listing.filters and name != "year" else None
+    rows = account.rows(stream, parent, year=this)
     assert rows
     for value in some_values(rows, name):
         text = str(value).lower() if isinstance(value, bool) else str(value)
@@ -498,6 +514,200 @@ def test_assignments_of_a_project(still: Client) -> None:
         assert "page=2" in still.get(path, per_page=1).json()["links"]["next"]
         assert still.get(f"{path}/{rows[0]['id']}").json() == rows[0]
         assert still.get(f"/projects/1/{stream}/{rows[0]['id']}").status_code == 404
+
+
+# ---------------------------------------------------------------- paid time off
+
+
+def test_paid_time_off_is_believable(still: Client) -> None:
+    account = still.server.account
+    rows = {name: account.rows(name) for name in TIME_OFF}
+    users = {row["id"] for row in account.rows("users")}
+    assert {row["status"] for row in rows["pto_requests"]} == {"approved", "denied", "pending"}
+    assert {row["user"]["id"] for row in rows["pto_assignments"]} == users
+    assert any(row["work_schedule"] is None for row in rows["pto_assignments"])
+    for row in rows["pto_requests"]:
+        days = [day["date"] for day in row["request_days"]]
+        assert days
+        assert row["start_date"] <= days[0] <= days[-1] <= row["end_date"]
+        assert row["days"] == sum(day["day_fraction"] for day in row["request_days"])
+        assert (row["reviewer"] is None) == (row["reviewed_at"] is None)
+        assert (row["reviewer"] is None) == (row["status"] == "pending")
+        assert set(row["pto_type"]) == {"id", "name", "color", "icon"}
+    for row in rows["pto_holiday_calendars"]:
+        assert row["entries_count"] == len(row["entries"]) > 0
+    for row in rows["pto_work_schedules"]:
+        days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+        assert row["weekly_hours"] == sum(row[f"{day}_hours"] for day in days)
+    assert len({row["year"] for row in rows["pto_allocations"]}) > 1
+
+
+def test_balances(client: Client) -> None:
+    account = client.server.account
+    request = next(row for row in account.rows("pto_requests") if row["status"] == "approved")
+    user, kind = request["user"]["id"], request["pto_type"]["id"]
+    year = int(request["start_date"][:4])
+    body = client.get("/pto/balances", user_id=user, year=year).json()
+    assert (body["user"]["id"], body["year"], body["as_of"][:4]) == (user, year, str(year))
+    assert body["balances"] == account.rows(BALANCES, user, year=year)
+    assert len(body["balances"]) == 4
+    mine = [
+        day
+        for row in account.rows("pto_requests")
+        if (row["user"]["id"], row["pto_type"]["id"], row["status"]) == (user, kind, "approved")
+        for day in row["request_days"]
+        if day["date"].startswith(str(year))
+    ]
+    row = next(row for row in body["balances"] if row["pto_type"]["id"] == kind)
+    assert isinstance(row["used_days"], str)
+    assert float(row["used_days"]) == sum(day["day_fraction"] for day in mine) > 0
+    assert float(row["used_hours"]) == sum(day["hours"] for day in mine)
+    for row in body["balances"]:
+        if not row["is_unlimited"]:
+            left = Decimal(row["available_days"]) - Decimal(row["used_days"])
+            assert Decimal(row["remaining_days"]) == left - Decimal(row["pending_days"])
+    this = account.clock.now().year
+    flat = [
+        {"user": user, **row}
+        for user in account.parents(BALANCES)
+        for each in (this, this - 1)
+        for row in account.rows(BALANCES, user, year=each)
+    ]
+    children = account.children(BALANCES)
+    assert [{"user": user, **row} for user in children for row in children[user]] == flat
+    assert client.get("/pto/balances", user_id=1).status_code == 404
+    assert client.get("/pto/balances", user_id="x").status_code == 422
+    assert client.get("/pto/balances", user_id=user, year="x").status_code == 422
+    me = client.get("/users/me").json()["id"]
+    assert client.get("/pto/balances").json()["user"]["id"] == me
+
+
+@pytest.mark.parametrize(("answer", "status"), [("403", 403), ("404", 404), ("empty", 200)])
+def test_an_account_without_paid_time_off(answer: str, status: int, client: Client) -> None:
+    server = client.server
+    user = server.account.rows("users")[0]["id"]
+    server.paid_time_off = answer
+    for stream in sorted(TIME_OFF):
+        path = "/pto/balances" if stream == BALANCES else LISTINGS[stream].path
+        response = client.get(path, user_id=user)
+        assert response.status_code == status
+        if status == 200:
+            body = response.json()
+            assert body == [] or not any(isinstance(each, list) and each for each in body.values())
+    assert client.get("/clients").status_code == 200
+    with pytest.raises(ValueError, match="on, 403, 404, empty"):
+        Server(server.account, paid_time_off="maybe")
+
+
+def test_assignments_under_a_key(client: Client) -> None:
+    rows = client.server.account.rows("pto_assignments")
+    assert client.get("/pto/assignments").json() == rows
+    client.server.assignments_key = "assignments"
+    assert client.get("/pto/assignments").json() == {"assignments": rows}
+    client.server.page_by("bare_cursor", "pto_assignments")
+    assert client.walk("/pto/assignments", per_page=2) == rows
+
+
+# ---------------------------------------------------------------- ways to page
+
+
+@pytest.mark.parametrize("stream", ["time_entries", "clients", "time_tasks", "pto_allocations"])
+@pytest.mark.parametrize("style", PAGES)
+def test_each_way_to_page(style: str, stream: str, client: Client) -> None:
+    client.server.page_by(style, stream)
+    days = {"from": "2026-01-01", "to": "2026-05-20"} if stream in REPORTS else {}
+    path = REPORTS.get(stream) or LISTINGS[stream].path
+    period = {"from_": days["from"], "to": days["to"]} if days else {}
+    year = 2026 if stream == "pto_allocations" else None
+    rows = client.server.account.rows(stream, year=year, **period)  # type: ignore[arg-type]
+    assert len(rows) > 4
+    assert client.walk(path, per_page=2, **days) == rows
+    body = client.get(path, per_page=2, **days).json()
+    key = "results" if stream in REPORTS else stream
+    if style == "whole":
+        assert body == {key: rows}
+        return
+    counts = {"page", "next_page", "previous_page", "total_pages", "total_entries"}
+    assert set(body) == {key, "per_page", "links"} | (set() if "bare" in style else counts)
+    assert ("cursor=" in body["links"]["next"]) == ("cursor" in style)
+    back = client.get(client.get(body["links"]["next"]).json()["links"]["previous"]).json()
+    assert back[key] == body[key]
+    made_up = client.get(path, page=2, per_page=2, **days)
+    assert made_up.status_code == (422 if style == "bare_cursor" else 200)
+
+
+def test_all_lists_page_as_told(client: Client) -> None:
+    client.server.page_by("bare_page")
+    invoice = client.server.account.rows("invoice_messages")[0]
+    parent = client.server.account.columns_of("invoice_messages", invoice["id"])["invoice_id"]
+    for path in ("/clients", "/reports/project_budget", f"/invoices/{parent}/messages"):
+        assert "total_entries" not in client.get(path).json()
+    assert client.get("/company").status_code == 200
+    for style, stream, message in (("spiral", "clients", "spiral"), ("page", "x", "no list 'x'")):
+        with pytest.raises(ValueError, match=message):
+            client.server.page_by(style, stream)
+
+
+def test_page_size(client: Client) -> None:
+    client.server.page_size = 3
+    body = client.get("/clients", per_page=2000).json()
+    assert (len(body["clients"]), body["per_page"]) == (3, 3)
+    assert client.walk("/clients") == client.server.account.rows("clients")
+
+
+# ---------------------------------------------------------------- whose token it is
+
+
+def test_what_a_manager_and_a_member_see(client: Client) -> None:
+    server, account = client.server, client.server.account
+    everything = {name: len(client.walk(f"/{name}")) for name in ("time_entries", "projects")}
+    days = {"from": "2025-06-01", "to": "2026-05-20"}
+    admin = client.get("/users/me").json()
+    assert admin["access_roles"] == ["administrator"]
+    total = {}
+    for role in ("manager", "member"):
+        owner = server.owned_by(role)
+        me = client.get("/users/me").json()
+        assert (me["id"], me["access_roles"][0]) == (owner, role)
+        assert client.get(server.id_url + "/accounts").json()["user"]["id"] == owner
+        entries = client.walk("/time_entries")
+        total[role] = len(entries)
+        assert 0 < len(client.walk("/projects")) <= everything["projects"]
+        seen = {row["id"] for row in entries}
+        hidden = next(row for row in account.rows("time_entries") if row["id"] not in seen)
+        assert client.get(f"/time_entries/{entries[0]['id']}").status_code == 200
+        assert client.get(f"/time_entries/{hidden['id']}").status_code == 404
+        users = {row["id"] for row in client.walk("/users")}
+        assert owner in users
+        stranger = next(row["id"] for row in account.rows("users") if row["id"] not in users)
+        assert client.get(f"/users/{stranger}/project_assignments").status_code == 404
+        assert client.get("/pto/balances", user_id=stranger).status_code == 404
+        assert client.get("/pto/balances", user_id=owner).status_code == 200
+        assert {row["user"]["id"] for row in client.walk("/pto/allocations")} <= users
+        for path in ("/roles", f"/users/{owner}/cost_rates"):
+            assert client.get(path).status_code == 403
+        assert client.get("/invoices").status_code == (403 if role == "member" else 200)
+        report = client.get("/reports/time/tasks", **days)
+        assert report.status_code == (403 if role == "member" else 200)
+        if role == "member":
+            assert {row["user"]["id"] for row in entries} == {owner}
+            assert users == {owner}
+            continue
+        hours = sum(row["rounded_hours"] for row in entries if row["spent_date"] >= days["from"])
+        assert sum(row["total_hours"] for row in report.json()["results"]) == hours
+        budgets = client.get("/reports/project_budget").json()["results"]
+        assert 0 < len(budgets) < everything["projects"]
+    assert 0 < total["member"] < total["manager"] < everything["time_entries"]
+    assert server.owned_by("administrator") == admin["id"]
+    assert len(client.walk("/time_entries")) == everything["time_entries"]
+    # the same person, with less to say from now on
+    account.edit("users", admin["id"], access_roles=["member"])
+    assert client.get("/users/me").json()["access_roles"] == ["member"]
+    assert len(client.walk("/time_entries")) < everything["time_entries"]
+    with pytest.raises(ValueError, match="no administrator"):
+        server.owned_by("administrator")
+    with pytest.raises(ValueError, match="no role"):
+        server.owned_by("king")
 
 
 # ---------------------------------------------------------------- refusals and sign-in
@@ -853,7 +1063,7 @@ def test_add_edit_delete(client: Client) -> None:
     account.clock.advance(60)
     now = account.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
     for stream, table in TABLES.items():
-        if stream in ("teammates", "project_assignments") or table.kept_in:
+        if stream in ("teammates", "pto_assignments") or table.kept_in:
             continue
         highest = max(row["id"] for row in account.rows(stream))
         row = account.add(stream)
@@ -961,6 +1171,8 @@ def test_deleting_takes_along_what_belongs_to_it(client: Client) -> None:
     role = account.rows("roles")[-1]
     account.delete("projects", project)
     account.delete("users", user)
+    account.delete("pto_types", account.rows("pto_requests")[0]["pto_type"]["id"])
+    account.delete("pto_holiday_calendars", account.rows("pto_holiday_calendars")[0]["id"])
     account.delete("clients", account.rows("projects")[0]["client"]["id"])
     account.delete("roles", role["id"])
     for stream in ("time_entries", "expenses", "user_assignments"):
@@ -990,10 +1202,10 @@ def test_changes_repeat_and_stay_sound() -> None:
 @pytest.mark.parametrize("kind", ["add", "edit", "delete", "bill"])
 def test_kinds_of_change(kind: str, client: Client) -> None:
     account = client.server.account
-    before = {name: {row["id"] for row in account.rows(name)} for name in LISTINGS}
+    before = {name: {row["id"] for row in account.rows(name)} for name in WITH_ID}
     changes = account.change(1, 30, {kind})
     assert {change.kind for change in changes} == {kind}
-    after = {name: {row["id"] for row in account.rows(name)} for name in LISTINGS}
+    after = {name: {row["id"] for row in account.rows(name)} for name in WITH_ID}
     for change in changes:
         assert (change.id in before[change.stream]) == (kind in ("edit", "delete"))
         assert (change.id in after[change.stream]) == (kind != "delete")
@@ -1004,11 +1216,11 @@ def test_kinds_of_change(kind: str, client: Client) -> None:
 def test_every_change_reaches_updated_since_or_the_ids(client: Client) -> None:
     """An edit moves updated_at; nothing else but names nested in other rows changes silently."""
     account = client.server.account
-    before = {name: {row["id"]: row for row in account.rows(name)} for name in LISTINGS}
+    before = {name: {row["id"]: row for row in account.rows(name)} for name in WITH_ID}
     account.clock.advance(60)
     moment = account.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
     account.change(5, 80)
-    for name in LISTINGS:
+    for name in WITH_ID:
         # Roles are read whole, and a teammate has no time of its own.
         if name in ("roles", "teammates", "project_assignments"):
             continue
@@ -1118,6 +1330,42 @@ def test_fault_slow(client: Client) -> None:
     with pytest.raises(requests.Timeout):
         client.session.get(client.server.base_url + "/clients", timeout=0.1)
     assert client.get("/clients").elapsed < timedelta(seconds=0.3)
+
+
+def test_fault_trickle(client: Client) -> None:
+    whole = client.get("/clients").json()
+    client.server.faults.add("/clients", "trickle", seconds=0.3)
+    began = time.monotonic()
+    assert client.get("/clients").json() == whole
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize("path", ["/clients", "/time_entries", "/reports/project_budget"])
+def test_fault_counts_and_edges(path: str, client: Client) -> None:
+    faults = client.server.faults
+    rows = client.walk(path, per_page=5)
+    fault = faults.add(path, "overcount", times=None, more=4)
+    body = client.get(path, per_page=len(rows)).json()
+    assert (body["total_entries"], body["total_pages"]) == (len(rows) + 4, 2)
+    assert body["links"]["next"] is None
+    assert client.walk(path, per_page=5) == rows
+    faults.remove(fault)
+    faults.add(path, "repeat", times=None)
+    again = client.walk(path, per_page=5)
+    assert len(again) == len(rows) + (len(rows) - 1) // 5
+    assert again[:7] == [*rows[:5], rows[4], rows[5]]
+    assert client.get(path, per_page=5).json()["total_entries"] == len(rows)
+
+
+def test_missing_streams(client: Client) -> None:
+    client.server.missing = {"contacts"}
+    assert client.get("/contacts").status_code == 404
+    assert client.get("/clients").status_code == 200
+    faults = client.server.faults
+    faults.add("/clients", "status", code=408, times=2)
+    assert [client.get("/clients").status_code for _ in range(3)] == [408, 408, 200]
+    faults.add("/clients", "status", code=429, retry_after=0, times=12)
+    assert [client.get("/clients").status_code for _ in range(13)] == [429] * 12 + [200]
 
 
 @pytest.mark.parametrize("path", ["/clients", "/time_entries"])

@@ -237,7 +237,7 @@ def test_documented_parameters_are_understood(path: str) -> None:
     for listing in [*LISTINGS.values(), *PROJECT_LISTINGS.values()]:
         if re.sub(r"\{\w+\}", "{}", listing.path) == plain:
             assert parameters - {"page", "per_page", "cursor"} == set(listing.filters)
-            assert ("cursor" in parameters) == listing.cursor
+            assert ("cursor" in parameters) == (listing.pages == "cursor")
             text = str(description()["paths"][path]["get"])
             default = re.search(r"between 1 and 2000. \(Default: (\d+)\)", text)
             assert default

@@ -1,0 +1,396 @@
+"""What the API answers over an account, apart from how it is served."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import visibility
+from .account import Account, Conditions
+from .catalog import BALANCES, LISTINGS, PAGES, PROJECT_LISTINGS, TIME_OFF, Listing
+from .errors import Refusal, not_found
+from .pages import Key, Page
+from .parameters import MAX_PER_PAGE, page_size, parse, positive
+from .reports import REPORTS
+from .sign_in import SignIn
+
+JSON = "application/json; charset=utf-8"
+LONGEST_REPORT = 365
+ROLES = ("administrator", "manager", "member")
+TIME_OFF_ANSWERS = ("on", "403", "404", "empty")
+"""What an account answers about paid time off: what it has, or as one that has not got it."""
+
+FEATURES = {
+    **{name: listing.feature for name, listing in LISTINGS.items()},
+    **{name: "expense_feature" for name in REPORTS if name.startswith("expenses_")},
+}
+"""The setting of the company that a stream needs, or nothing."""
+
+Handler = Callable[[Request], Response | Awaitable[Response]]
+
+
+class ListRows:
+    """The rows of a list.
+
+    Args:
+        account: which holds them.
+        listing: the list.
+        parent: the id of the record that the list belongs to, if any.
+        conditions: what the rows must meet.
+    """
+
+    def __init__(
+        self, account: Account, listing: Listing, parent: int | None, conditions: Conditions
+    ) -> None:
+        self._account = account
+        self._where = (listing, parent, conditions)
+        self._ids: array[int] = account.ids(listing, parent, conditions)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def between(self, start: int, stop: int) -> list[bytes]:
+        """Return some of the rows, each as JSON."""
+        return self._account.fragments(self._where[0].table, self._ids[start:stop])
+
+    def key(self, position: int) -> Key:
+        """Return what a row is sorted by, and its id."""
+        return self._account.sort_key(self._where[0], self._ids[position])
+
+    def position(self, key: Key) -> int:
+        """Return how many rows stand before this key, or are it."""
+        return self._account.before(*self._where, key)
+
+
+class ReportRows:
+    """The rows of a report, or of any list that is there as a whole.
+
+    Args:
+        rows: each as JSON.
+    """
+
+    def __init__(self, rows: list[bytes]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def between(self, start: int, stop: int) -> list[bytes]:
+        """Return some of the rows."""
+        return self._rows[start:stop]
+
+    def key(self, position: int) -> Key:
+        """Return the row's place in the list."""
+        return "", position
+
+    def position(self, key: Key) -> int:
+        """Return how many rows stand before this key, or are it."""
+        return max(0, key[1] + 1)
+
+
+class Api(SignIn):
+    """The answers of the API.
+
+    Args:
+        account: what they are about.
+        tokens: personal access tokens that are valid; one is made up by default.
+        pages: how lists page that do not page as usual: stream -> one of `catalog.PAGES`.
+        paid_time_off: what is answered about it: `on`, `403`, `404` or `empty`.
+        page_size: how many rows a page has, whatever is asked; None for what is asked.
+
+    Attributes:
+        account: as above.
+        pages: as above; change it at will, or with `page_by`.
+        paid_time_off: as above; change it at will.
+        page_size: as above; change it at will.
+        assignments_key: the key above the rows of `/pto/assignments`; empty for a bare list.
+        forbidden: the names of streams that are answered 403; change it at will.
+        missing: the names of streams that are answered 404; change it at will.
+        owner: the id of the user whom the tokens belong to; None for the first administrator.
+            What that user's access roles let through is what lists hold.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        tokens: Iterable[str] | None = None,
+        pages: Mapping[str, str] | None = None,
+        paid_time_off: str = "on",
+        page_size: int | None = None,
+    ) -> None:
+        super().__init__(account, tokens)
+        self.pages: dict[str, str] = {}
+        for stream, style in (pages or {}).items():
+            self.page_by(style, stream)
+        if paid_time_off not in TIME_OFF_ANSWERS:
+            raise ValueError(f"paid_time_off is one of {', '.join(TIME_OFF_ANSWERS)}.")
+        self.paid_time_off = paid_time_off
+        self.page_size = page_size
+        self.assignments_key = ""
+        self.forbidden: set[str] = set()
+        self.missing: set[str] = set()
+        self.owner: int | None = None
+
+    def page_by(self, style: str, *streams: str) -> None:
+        """Change how lists page.
+
+        Args:
+            style: one of `catalog.PAGES`.
+            *streams: which lists, reports included; all of them where none is named.
+
+        Raises:
+            ValueError: there is no such style or list.
+        """
+        known = [*LISTINGS, *REPORTS]
+        if style not in PAGES:
+            raise ValueError(f"There is no way {style!r} to page; there are {', '.join(PAGES)}.")
+        if wrong := [stream for stream in streams if stream not in known]:
+            raise ValueError(f"There is no list {wrong[0]!r}; there are {', '.join(known)}.")
+        self.pages |= dict.fromkeys(streams or known, style)
+
+    def owned_by(self, role: str) -> int:
+        """Give the tokens to the first active user of a role, and return the user's id.
+
+        Args:
+            role: administrator, manager or member.
+
+        Raises:
+            ValueError: there is no such role, or nobody who has it.
+        """
+        if role not in ROLES:
+            raise ValueError(f"There is no role {role!r}; there are {', '.join(ROLES)}.")
+        for user in self.account.rows_where("users", "is_active"):
+            if user["access_roles"][:1] == [role]:
+                self.owner = int(user["id"])
+                return self.owner
+        raise ValueError(
+            f"The account has no {role}; add one: account.add('users', access_roles=[{role!r}])"
+        )
+
+    def handlers(self) -> Iterator[tuple[str, Handler, str]]:
+        """Give the paths below /v2, what answers each, and its stream."""
+        yield "/company", self._company, "company"
+        yield "/users/me", self._me, ""
+        mine = replace(LISTINGS["project_assignments"], pages="page")
+        yield "/users/me/project_assignments", self._lister(mine, me=True), "project_assignments"
+        yield "/pto/balances", self._balances, BALANCES
+        for stream, path in REPORTS.items():
+            yield path, self._reporter(stream), stream
+        for name, listing in [*LISTINGS.items(), *PROJECT_LISTINGS.items()]:
+            yield listing.path, self._lister(listing), name
+            if listing.single:
+                yield listing.path + "/{id}", self._getter(listing), name
+
+    def permit(self, stream: str) -> None:
+        """Check that the owner of the token may read a stream at all.
+
+        Raises:
+            Refusal: it is forbidden, missing, or part of what the account has not got.
+        """
+        if stream in self.missing:
+            raise not_found()
+        if stream in TIME_OFF and self.paid_time_off == "404":
+            raise not_found()
+        off = stream in TIME_OFF and self.paid_time_off == "403"
+        if stream in self.forbidden or off or self._seen(stream) is None:
+            raise Refusal(403, "The user's role does not allow this.")
+        feature = FEATURES.get(stream)
+        if feature and not self.account.company.get(feature):
+            raise Refusal(403, f"The account has the {feature.split('_')[0]} module switched off.")
+
+    def current_user(self) -> int | None:
+        """Return the id of the user whom the tokens belong to."""
+        if self.owner is None or not self.account.exists("users", self.owner):
+            self.owner = self.account.current_user()
+        return self.owner
+
+    def who(self) -> dict[str, Any]:
+        """Return what `/accounts` says of the owner of the token."""
+        user = self.account.get("users", self.current_user() or 0) or {}
+        return {name: user.get(name) for name in ("id", "first_name", "last_name", "email")}
+
+    # ---------------------------------------------------------------- what the owner sees
+
+    def _seen(self, stream: str) -> str | None:
+        if stream in ("", "company"):
+            return visibility.ALL
+        owner = self.current_user()
+        if owner is None:
+            return visibility.ALL
+        held = orjson.loads(self.account.columns_of("users", owner)["access_roles"] or "[]")
+        role = next((role for role in ROLES if role in held), "member")
+        return visibility.condition(role, owner, "reports" if stream in REPORTS else stream)
+
+    def _conditions(self, stream: str) -> Conditions:
+        """Return the condition on the rows that the owner of the token sees."""
+        seen = self._seen(stream) or visibility.ALL
+        return () if seen == visibility.ALL else ((seen, None),)
+
+    def _is_seen(self, table: str, id: int) -> bool:
+        return self.account.exists(table, id, self._seen(table) or "0")
+
+    # ---------------------------------------------------------------- records
+
+    def _company(self, request: Request) -> Response:
+        return Response(self.account.company_row(), media_type=JSON)
+
+    def _me(self, request: Request) -> Response:
+        return self._one("users", self.current_user())
+
+    def _one(self, table: str, id: int | None) -> Response:
+        found = self.account.fragments(table, [id]) if id else []
+        if not found:
+            raise not_found()
+        return Response(found[0], media_type=JSON)
+
+    def _getter(self, listing: Listing) -> Handler:
+        def getter(request: Request) -> Response:
+            id = _number(request.path_params["id"])
+            parent = request.path_params.get("parent")
+            if parent is not None:
+                column, table = listing.parent
+                belongs = self.account.columns_of(listing.table, id).get(column) == parent
+                if not belongs or not self._is_seen(table, parent):
+                    raise not_found()
+            if not self._is_seen(listing.table, id):
+                raise not_found()
+            return self._one(listing.table, id)
+
+        return getter
+
+    def _balances(self, request: Request) -> Response:
+        query = request.query_params
+        now = self.account.clock.now()
+        user = parse("user_id", "int", query.get("user_id", str(self.current_user() or 0)))
+        year = positive("year", query.get("year", str(now.year)))
+        if not 1000 <= year <= 9999:
+            raise Refusal(422, "year must have four digits.")
+        if not self._is_seen("users", _number(user)):
+            raise not_found()
+        last = now.date() if year == now.year else date(year, 12, 31)
+        as_of = date.fromisoformat(parse("as_of", "date", query.get("as_of", str(last))))
+        rows = self.account.balances(user, year, as_of) if self.paid_time_off == "on" else []
+        person = self.account.columns_of("users", user)
+        about = {
+            "user": {"id": user, "name": f"{person['first_name']} {person['last_name']}"},
+            "year": year,
+            "as_of": as_of.isoformat(),
+        }
+        body = b'%b,"balances":[%b]}' % (orjson.dumps(about)[:-1], b",".join(rows))
+        return Response(body, media_type=JSON)
+
+    # ---------------------------------------------------------------- lists
+
+    def _lister(self, listing: Listing, me: bool = False) -> Handler:
+        def lister(request: Request) -> Response:
+            conditions = self._filtered(request, listing)
+            parent = request.path_params.get("parent")
+            if me:
+                parent = self.current_user() or 0
+            if parent is not None:
+                parent = _number(parent)
+                if not self._is_seen(listing.parent[1], parent):
+                    raise not_found()
+                if listing.table == "teammates" and not self.account.is_manager(parent):
+                    raise Refusal(422, "Only a manager has teammates assigned.")
+            # Ids and rows must be of one moment, whatever other threads do to the account.
+            with self.account.lock:
+                rows = ListRows(self.account, listing, parent, conditions)
+                return self._page(request, rows, listing.table, listing.pages, listing.per_page)
+
+        return lister
+
+    def _filtered(self, request: Request, listing: Listing) -> Conditions:
+        query = dict(request.query_params)
+        if "year" in listing.filters:
+            query.setdefault("year", str(self.account.clock.now().year))
+        values = {
+            name: parse(name, kind, query[name])
+            for name, (kind, _) in listing.filters.items()
+            if name in query
+        }
+        if values.get("from", "") > values.get("to", "~"):
+            raise Refusal(422, "from is later than to.")
+        conditions = tuple((listing.filters[name][1], values[name]) for name in values)
+        if listing.table in TIME_OFF and self.paid_time_off == "empty":
+            conditions += (("0", None),)
+        return conditions + self._conditions(listing.table)
+
+    def _page(
+        self, request: Request, rows: ListRows | ReportRows, stream: str, style: str, default: int
+    ) -> Response:
+        query = dict(request.query_params)
+        per_page = page_size(query.get("per_page"), default)
+        positive("page", query.get("page", "1"))
+        page = Page(
+            rows,
+            self.pages.get(stream, style),
+            address(request),
+            query,
+            self.page_size or per_page,
+            getattr(request.state, "repeat", False),
+        )
+        key = "results" if stream in REPORTS else stream
+        if stream == "pto_assignments":
+            key = self.assignments_key
+            if self.pages.get(stream, style) != "whole":
+                key = key or stream
+        return Response(page.body(key), media_type=JSON)
+
+    def _reporter(self, stream: str) -> Handler:
+        def reporter(request: Request) -> Response:
+            query = request.query_params
+            first = last = ""
+            flags: dict[str, bool | None] = {}
+            for name in ("include_fixed_fee", "is_active"):
+                flags[name] = parse(name, "bool", query[name]) if name in query else None
+            if stream != "project_budget":
+                first, last = _period(query)
+            rows = self.account.report(
+                stream,
+                first,
+                last,
+                flags["include_fixed_fee"],
+                flags["is_active"],
+                self._seen(stream) or visibility.ALL,
+            )
+            return self._page(request, ReportRows(rows), stream, "page", MAX_PER_PAGE)
+
+        return reporter
+
+
+def _period(query: Mapping[str, str]) -> tuple[str, str]:
+    """Return the first and the last day of a report."""
+    for name in ("from", "to"):
+        if name not in query:
+            raise Refusal(422, f"{name} is required.")
+    first, last = (parse(name, "date", query[name]) for name in ("from", "to"))
+    if first > last:
+        raise Refusal(422, "from is later than to.")
+    if (date.fromisoformat(last) - date.fromisoformat(first)).days > LONGEST_REPORT:
+        raise Refusal(422, f"from and to are more than {LONGEST_REPORT} days apart.")
+    return first, last
+
+
+def address(request: Request, query: str = "") -> str:
+    """Return where the request went, by the name that the client knows this server by."""
+    url = f"http://{request.headers['host']}{request.url.path}"
+    return f"{url}?{query}" if query else url
+
+
+def numbered(path: str) -> str:
+    """Return a path as routes have it: its ids are numbers, and all else is an unknown path."""
+    return re.sub(r"\{(\w+)\}", r"{\1:int}", path)
+
+
+def _number(value: int) -> int:
+    # SQLite's integers end here; no record has a higher id.
+    return min(value, 2**63 - 1)
