@@ -239,20 +239,23 @@ class _Planner:
     ) -> List[Planned]:
         if await self._context.lacks(child):
             return [_nothing(child, lacking(child))]
+        found = []
         if child.optional:
+            found = [Planned(child.optional, "whether the account has it", None, 1)]
             try:
                 await self._context.has_section(child)
             except AccessRefused as refused:
-                return [_nothing(child, refusal(child, refused), 1)]
+                return [*found, _nothing(child, refusal(child, refused))]
         count = _total(await self._ask(parent, updated_since=since))
         if child.parent_role:
             count = await self._having(parent, child, since)
         if count is None:
-            return [Planned(child.name, f"below {parent.name}", None, 1)]
-        requests = count * len(questions_of(child, [0])) + bool(child.optional)
+            return [*found, Planned(child.name, f"below {parent.name}", None, 1)]
+        requests = count * len(questions_of(child, [0]))
         who = f"{child.parent_role}s" if child.parent_role else parent.name
         kind = "new or changed " if since and since != self._context.start_date else ""
-        return [Planned(child.name, f"below {count:,} {kind}{who}", None, requests)]
+        reads = f"below {count:,} {kind}{who}"
+        return [*found, Planned(child.name, reads, None, requests)]
 
     async def _having(self, parent: Stream, child: Stream, since: Optional[str]) -> int:
         """Return how many of a list can have rows of a stream, which takes reading it."""

@@ -81,6 +81,13 @@ def _done(
         "dataset": options.dataset,
     }
     progress = Progress(context_of(source).client.rate_limits)
+    if options.command == "drift":
+        from ..drift import drift
+
+        with progress.shown(not options.quiet):
+            drifts = drift(source)
+        output.report_drift(drifts, options.json)
+        return 0
     if options.dry_run:
         with progress.shown(not options.quiet):
             found = commands.foresee(

@@ -1,5 +1,6 @@
 """Open the pipeline where it stands, and say what is wrong with the destination."""
 
+import logging
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional
@@ -52,8 +53,7 @@ def opened(
     """
     target = _destination(destination) if destination else None
     with file_lock(Path(_working_directories()) / "harvest.lock"):
-        make().drop()
-        # once more: the first one may know the folder of an earlier run
+        _forget(make)
         pipeline = make()
         if target:
             pipeline.destination = target
@@ -67,6 +67,17 @@ def opened(
                 check_postgres(pipeline)
                 _replace_at_once(pipeline)
             yield pipeline
+
+
+def _forget(make: MakePipeline) -> None:
+    """Drop the working directory, whose pipeline may know the folder of an earlier run."""
+    before = logging.root.manager.disable
+    # dlt warns of what an earlier run left there, such as another destination
+    logging.disable(logging.WARNING)
+    try:
+        make().drop()
+    finally:
+        logging.disable(before)
 
 
 @with_config(

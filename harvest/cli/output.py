@@ -4,11 +4,12 @@ import json
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, List
 
 from .destination import place
 
 if TYPE_CHECKING:
+    from ..drift import StreamDrift
     from ..dry_run import Forecast
     from ..reconcile import Result
     from .commands import Loaded
@@ -139,3 +140,38 @@ def as_data(result: "Result") -> Dict[str, Any]:
         "streams": streams,
         "unrepaired": result.unrepaired,
     }
+
+
+def report_drift(found: "List[StreamDrift]", as_json: bool = False) -> None:
+    """Print how what Harvest sends differs from the schema: names, types and counts."""
+    if as_json:
+        streams = [
+            {
+                **each._asdict(),
+                "unforeseen": [field._asdict() for field in each.unforeseen],
+                "other_types": [field._asdict() for field in each.other_types],
+            }
+            for each in found
+        ]
+        print_json({"streams": streams})
+        return
+    say(f"{'stream':<26}{'rows':>8}   what Harvest sends, against the schema")
+    for each in found:
+        said = [
+            *(f"new: {_field(field)}" for field in each.unforeseen),
+            *(f"not sent: {name}" for name in each.absent),
+            *(
+                f"{_field(field)} where {field.declared} is declared"
+                for field in each.other_types
+            ),
+        ]
+        lines = said or [each.note or "as declared"]
+        say(f"{each.stream:<26}{each.rows:>8,}   {lines[0]}")
+        for line in lines[1:]:
+            say(f"{'':<37}{line}")
+    say("No value is in this list: it can be pasted into a bug report.")
+
+
+def _field(field: Any) -> str:
+    types = ", ".join(f"{count:,} {kind}" for kind, count in field.types.items())
+    return f"{field.table}.{field.name} ({types})"

@@ -48,7 +48,7 @@ async def span_of(context: Context, stream: Stream) -> Span:
             return None
         page = await context.client.start(stream, params={}).page()
         span = widened(None, page.rows, stream.dated)
-        while url := (page.body.get("links") or {}).get("last") and page.next_url:
+        while page.next_url and (url := (page.body.get("links") or {}).get("last")):
             page = await context.client.start(stream, url).page()
             span = widened(span, page.rows, stream.dated)
         return span
