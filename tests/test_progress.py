@@ -59,7 +59,7 @@ def test_a_terminal_shows_streams_and_what_they_wait_for(server: Server) -> None
     assert len(set(rows)) > 1
     assert rows[-1][0] <= invoices
     assert re.search(r"^0:00:0\d  reading, \d+ requests, \d streams read, \d+ rows", text, re.M)
-    assert re.search(r"waiting for Harvest's speed limit: [12] s to go \(\d s so far", text)
+    assert re.search(r"waiting for Harvest's rate limit: [12] s to go \(\d s so far", text)
     assert "loading" in text
     # it is wiped away, and the cursor is back
     assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
@@ -104,7 +104,7 @@ def test_a_log_gets_a_line_now_and_then(
     lines = [line for line in err.splitlines() if "[WARNING]" not in line]
     assert len(lines) >= 4
     assert all(re.match(r"0:00:\d\d  \w+.*, \d+ requests", line) for line in lines), lines
-    assert any("; waiting for Harvest's speed limit: " in line for line in lines)
+    assert any("; waiting for Harvest's rate limit: " in line for line in lines)
 
 
 def test_a_short_run_says_nothing_in_a_log(server: Server) -> None:

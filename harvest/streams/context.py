@@ -305,6 +305,8 @@ def lacking(stream: Stream) -> str:
 
 def refusal(stream: Stream, refused: AccessRefused) -> str:
     """Return why a stream is left out that Harvest refuses."""
+    if stream.optional and refused.status == 403:
+        return f"the account has no {stream.optional}, or hides it from this owner (403)"
     if stream.optional:
         return f"the account has no {stream.optional} ({refused.status})"
     if refused.status == 404:
