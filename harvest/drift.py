@@ -10,7 +10,7 @@ from dlt.common import Decimal
 from dlt.common.schema import Schema
 from dlt.extract import DltSource
 
-from .api.client import run
+from .api.running import run
 from .exceptions import AccessRefused, HarvestError, RecordDeleted
 from .settings import FAMILIES, STREAMS, Stream
 from .streams.children import has_children, questions_of, start_child
@@ -263,4 +263,6 @@ def _is_foreseen(
     """Return whether a field is an object with columns, or a list with a table."""
     kinds = {*values}
     nested = any(group == name or group.startswith(f"{name}__") for group in groups)
-    return (nested and kinds <= {"object"}) or (table in schema.tables and kinds <= {"list"})
+    return (nested and kinds <= {"object"}) or (
+        table in schema.tables and kinds <= {"list"}
+    )

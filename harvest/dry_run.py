@@ -8,13 +8,13 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import dlt
 from dlt.extract import DltSource
 
-from .api.client import run
 from .api.decoding import Page
 from .api.pagination import pages
+from .api.running import run
 from .exceptions import AccessRefused, HarvestError
-from .settings import FAMILIES, PER_PAGE, REPORTED, STREAMS, Stream
+from .settings import COMPANY, FAMILIES, PER_PAGE, REPORTED, STREAMS, Stream
 from .streams.children import due_of, has_children, questions_of
-from .streams.context import COMPANY, SEES_LESS, Context, context_of, lacking, refusal
+from .streams.context import SEES_LESS, Context, context_of, lacking, refusal
 from .streams.due import (
     Span,
     cursor_of,
@@ -133,7 +133,7 @@ class _Planner:
         self._selected = selected
         self._anew = anew
         self._deep = False
-        self._answers: Dict[Tuple[Any, ...], "asyncio.Task[Page]"] = {}
+        self._answers: Dict[Tuple[Any, ...], asyncio.Task[Page]] = {}
 
     def compares(self) -> None:
         """Plan a deep comparison from now on, which reads all that the tables hold."""
@@ -187,7 +187,9 @@ class _Planner:
         start = self._context.start_of(stream)
         since = None if stream.kind == "whole" else self._since(stream, start)
         page = await self._ask(stream, updated_since=since)
-        return [_counted(stream, page, f"what changed since {since}" if since else "all")]
+        return [
+            _counted(stream, page, f"what changed since {since}" if since else "all")
+        ]
 
     async def _company(self) -> List[Planned]:
         selected = COMPANY.name in self._selected
@@ -231,7 +233,9 @@ class _Planner:
         found = [listed]
         for child in family:
             if child.parent:
-                found += await self._below(parent, child, due[child.name].since or start)
+                found += await self._below(
+                    parent, child, due[child.name].since or start
+                )
         return found
 
     async def _below(
@@ -262,7 +266,9 @@ class _Planner:
         stamp = "updated_at" if since else "created_at"
         params = {"updated_since": since}
         listed = pages(self._context.client, parent, params, stamp)
-        return sum([has_children(child, row) async for page in listed for row in page.rows])
+        return sum(
+            [has_children(child, row) async for page in listed for row in page.rows]
+        )
 
     async def _report(self, stream: Stream) -> List[Planned]:
         spans = [await self._days(STREAMS[name]) for name in REPORTED]
@@ -296,7 +302,9 @@ class _Planner:
         try:
             if await self._context.lacks(stream):
                 return known
-            since = None if spied else self._since(stream, self._context.start_of(stream))
+            since = (
+                None if spied else self._since(stream, self._context.start_of(stream))
+            )
             page = await self._ask(stream, updated_since=since)
             rows = page.rows
             if page.next_url and (last := page.body.get("links", {}).get("last")):

@@ -6,9 +6,7 @@ from typing import Dict, Literal, Mapping, Optional, Tuple
 BASE_URL = "https://api.harvestapp.com/v2"
 ID_URL = "https://id.getharvest.com/api/v2"
 TOKENS_PAGE = "https://id.getharvest.com/developers"
-USER_AGENT = (
-    "dlt-harvest (https://dlthub.com/docs/dlt-ecosystem/verified-sources)"
-)
+USER_AGENT = "dlt-harvest (https://dlthub.com/docs/dlt-ecosystem/verified-sources)"
 
 PER_PAGE = 2000
 """The most rows that Harvest puts on a page.
@@ -19,9 +17,7 @@ https://help.getharvest.com/api-v2/introduction/overview/pagination/
 
 ADMINISTRATOR = "Administrator"
 MANAGER = "Administrator, or Manager for the projects and people that they manage"
-INVOICES = (
-    "Administrator, or Manager with permission for invoices and estimates"
-)
+INVOICES = "Administrator, or Manager with permission for invoices and estimates"
 PAID_TIME_OFF = "paid time off"
 
 
@@ -123,7 +119,9 @@ class Stream:
         return (*((self.parent_key,) if self.parent else ()), *years)
 
 
-def _report(name: str, report: Report, feature: str = "", **facts: bool) -> Stream:
+def _report(
+    name: str, report: Report, feature: str = "", fixed_fees: bool = False
+) -> Stream:
     kind, _, subject = name.partition("_")
     return Stream(
         name,
@@ -134,7 +132,7 @@ def _report(name: str, report: Report, feature: str = "", **facts: bool) -> Stre
         rate_limit="reports",
         report=report,
         feature=feature,
-        **facts,
+        fixed_fees=fixed_fees,
     )
 
 

@@ -291,7 +291,7 @@ LINKED = {
 @pytest.mark.parametrize("stream", LINKED)
 def test_links_that_never_end(copy: Copy, stream: str, fault: str) -> None:
     """Where nothing is counted, nobody can tell whether rows are missing."""
-    copy.server.page_by("bare_cursor")
+    copy.server.page_by("bare_page")
     # they do end, so that this fails rather than hangs when nobody notices
     copy.server.faults.add(LINKED[stream], fault, times=60)
     with pytest.raises(PipelineStepFailed) as raised:

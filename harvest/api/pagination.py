@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from typing import Any, AsyncIterator, Deque, Iterator, Mapping, Optional, Set
+from typing import Any, AsyncGenerator, Deque, Iterator, Mapping, Optional, Set
 from urllib.parse import parse_qs, urlsplit
 
 from dlt.common import logger
@@ -25,7 +25,7 @@ IDLE_PAGES = 10
 """Pages in a row without a new row, after which a list is taken for endless."""
 
 
-async def in_order(pending: Iterator[PendingPage]) -> AsyncIterator[PendingPage]:
+async def in_order(pending: Iterator[PendingPage]) -> AsyncGenerator[PendingPage, None]:
     """Yield requests in order, with up to `AHEAD` of them under way.
 
     Args:
@@ -50,7 +50,7 @@ async def pages(
     stream: Stream,
     params: Optional[Mapping[str, Any]] = None,
     stamp: str = "created_at",
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Yield all pages of a list, each row once.
 
     The rows of a list that is paged by number shift between its pages when others come
@@ -125,7 +125,7 @@ async def all_rows(
 
 async def follow(
     client: HarvestClient, stream: Stream, page: Page, enough: Optional[int] = None
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Yield a page, and those that the links to the next page lead to.
 
     Args:
@@ -162,7 +162,7 @@ async def follow(
 
 async def _read(
     client: HarvestClient, stream: Stream, params: Mapping[str, Any]
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Yield the pages of one reading of a list.
 
     The answers say how: pages that are numbered and counted are asked for side by side,
@@ -269,9 +269,7 @@ class CompletenessCheck:
         self._old += sum(self._is_old(str(row.get(self._stamp) or "")) for row in rows)
 
     def _is_old(self, since: str) -> bool:
-        return since < self._began or (
-            since == self._began and not self._first_reading
-        )
+        return since < self._began or (since == self._began and not self._first_reading)
 
     @property
     def complete(self) -> bool:

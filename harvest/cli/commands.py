@@ -175,7 +175,9 @@ def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
     return Loaded(
         pipeline=pipeline,
         rows={
-            name: count for name, count in sorted(rows.items()) if count and name[0] != "_"
+            name: count
+            for name, count in sorted(rows.items())
+            if count and name[0] != "_"
         },
         skipped={
             name: each["skipped"] for name, each in metrics.items() if "skipped" in each

@@ -87,7 +87,9 @@ def _how(parser: argparse.ArgumentParser) -> None:
         "--no-reconcile", action="store_true", help="load only, compare nothing"
     )
     parser.add_argument(
-        "--deep", action="store_true", help="compare every row and column of every stream"
+        "--deep",
+        action="store_true",
+        help="compare every row and column of every stream",
     )
     parser.add_argument(
         "--deleted",
@@ -102,7 +104,9 @@ def _how(parser: argparse.ArgumentParser) -> None:
         default=0.2,
         help="largest part of a table that may be removed at once (default: 0.2)",
     )
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print what was done as JSON"
+    )
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="do not show progress"
     )

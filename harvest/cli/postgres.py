@@ -62,11 +62,14 @@ def _no_schemas(role: str, database: str, names: Sequence[str]) -> str:
 
 def _creates(names: Sequence[str], role: str) -> str:
     statements: List[str] = [
-        f'CREATE SCHEMA IF NOT EXISTS "{name}" AUTHORIZATION "{role}";' for name in names
+        f'CREATE SCHEMA IF NOT EXISTS "{name}" AUTHORIZATION "{role}";'
+        for name in names
     ]
     return " ".join(statements)
 
 
 def _grants(names: Sequence[str], role: str) -> str:
-    statements = [f'GRANT USAGE, CREATE ON SCHEMA "{name}" TO "{role}";' for name in names]
+    statements = [
+        f'GRANT USAGE, CREATE ON SCHEMA "{name}" TO "{role}";' for name in names
+    ]
     return f"who owns them has to type {' '.join(statements)}"

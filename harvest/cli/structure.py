@@ -8,7 +8,6 @@ from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME, TTableSchemaColu
 from dlt.common.schema.utils import get_root_table, has_table_seen_data
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-
 from .. import HarvestError
 from .destination import kind_of
 
@@ -54,7 +53,10 @@ def faults(pipeline: dlt.Pipeline, streams: Sequence[str]) -> List[Fault]:
         return []
     with pipeline.destination_client("harvest") as client:
         # a lake keeps no types apart from those of its files
-        if not isinstance(client, SqlJobClientBase) or not client.is_storage_initialized():
+        if (
+            not isinstance(client, SqlJobClientBase)
+            or not client.is_storage_initialized()
+        ):
             return []
         names = [*_tables(schema, streams), *schema.dlt_table_names()]
         there = dict(client.get_storage_tables(names))

@@ -23,7 +23,7 @@ DAYS = "reported_days"
 
 def days_resource(context: Context) -> DltResource:
     """Return the first and last day of what reports sum up. It is no table."""
-    return dlt.resource(  # type: ignore[no-any-return]
+    return dlt.resource(
         reported_days, name=DAYS, selected=False
     )(context)
 
@@ -70,7 +70,7 @@ def report_resource(
         days (Any): The resource that yields the first and last day.
         again (Sequence[Window]): Windows to read in place of those that are due.
     """
-    return dlt.transformer(  # type: ignore[no-any-return]
+    return dlt.transformer(
         report_rows,
         data_from=days,
         name=stream.name,
