@@ -139,15 +139,15 @@ def sign_in(
         >>> requests.get("https://api.harvestapp.com/v2/users/me", auth=auth)
     """
     if access_token:
-        return BearerTokenAuth(token=access_token)  # type: ignore[arg-type]
+        return BearerTokenAuth(token=access_token)
     grant = (client_id, client_secret, refresh_token)
     names = ("client_id", "client_secret", "refresh_token")
     if missing := [name for name, value in zip(names, grant, strict=True) if not value]:
         return NoCredentials(missing)
     return HarvestOAuth2(
         access_token_url=token_url,
-        client_id=client_id,
-        client_secret=client_secret,
-        refresh_token=refresh_token,
+        client_id=str(client_id),
+        client_secret=str(client_secret),
+        refresh_token=str(refresh_token),
         session=session,
     )

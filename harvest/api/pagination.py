@@ -75,7 +75,7 @@ async def pages(
     check: Optional[CompletenessCheck] = None
     for attempt in range(REREADS + 1):
         before = check
-        check = CompletenessCheck(stamp, first_reading=attempt == 0)
+        check = CompletenessCheck(stream.name, stamp, first_reading=attempt == 0)
         try:
             async for page in _read(client, stream, filters):
                 new = first_met(page.rows, yielded)
@@ -91,13 +91,7 @@ async def pages(
                 f"{refused} half way through the list; nothing of this run was loaded:"
                 " run again."
             ) from None
-        if check.complete:
-            return
-        if before and check.settles(before):
-            logger.warning(
-                f"{stream.name}: Harvest counts {check.total:,} rows but shows"
-                f" {check.shown:,}, and the same when asked again: taken as it is"
-            )
+        if check.complete or (before and check.settles(before)):
             return
         logger.warning(
             f"{stream.name}: rows came or went while the list was read; reading it again"
@@ -171,8 +165,8 @@ async def _read(
     page = await client.start(stream, params=params).page()
     last = page.total_pages or 1
     if not is_numbered(page):
-        async for page in follow(client, stream, page):
-            yield page
+        async for each in follow(client, stream, page):
+            yield each
         return
 
     def numbers() -> Iterator[PendingPage]:
@@ -224,6 +218,7 @@ class CompletenessCheck:
     Without a stamp, nothing may have moved.
 
     Args:
+        name (str): Name of the stream, for the log.
         stamp (str): Field that says since when a row is in the list, or nothing.
         first_reading (bool): The list was not read before.
 
@@ -233,7 +228,8 @@ class CompletenessCheck:
         pages (int): Pages that were read.
     """
 
-    def __init__(self, stamp: str, first_reading: bool) -> None:
+    def __init__(self, name: str, stamp: str, first_reading: bool) -> None:
+        self._name = name
         self.total = 0
         self.shown = 0
         self.pages = 0
@@ -281,6 +277,13 @@ class CompletenessCheck:
     def settles(self, before: "CompletenessCheck") -> bool:
         """Return whether this reading, after another, shows that a count is wrong.
 
-        It is, if reading again brought no new row while the count stood still.
+        It is, if reading again brought no new row while the count stood still. The list
+        is then as whole as can be, and a warning says so.
         """
-        return not self._new and not self._moved and self.total == before.total
+        settled = not self._new and not self._moved and self.total == before.total
+        if settled:
+            logger.warning(
+                f"{self._name}: Harvest counts {self.total:,} rows but shows"
+                f" {self.shown:,}, and the same when asked again: taken as it is"
+            )
+        return settled

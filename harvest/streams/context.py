@@ -24,7 +24,9 @@ from .dlt_internals import (
 from .due import sees_as_much
 from .run import Run
 
-SEES_LESS = "the token's owner may see less than the one who loaded it, and it would be replaced"
+SEES_LESS = (
+    "the token's owner may see less than the one who loaded it, and it would be replaced"
+)
 """Why a stream is left out whose rows a run replaces as a whole."""
 
 

@@ -52,8 +52,8 @@ async def span_of(context: Context, stream: Stream) -> Span:
             return span
         if last := page.body["links"].get("last"):
             page = await context.client.start(stream, last).page()
-        async for page in follow(context.client, stream, page):
-            span = widened(span, page.rows, stream.dated)
+        async for each in follow(context.client, stream, page):
+            span = widened(span, each.rows, stream.dated)
         return span
     except AccessRefused:
         return None
