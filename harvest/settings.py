@@ -10,9 +10,7 @@ USER_AGENT = "dlt-harvest (https://dlthub.com/docs/dlt-ecosystem/verified-source
 
 PER_PAGE = 2000
 """The most rows that Harvest puts on a page.
-
-https://help.getharvest.com/api-v2/introduction/overview/pagination/
-"""
+https://help.getharvest.com/api-v2/introduction/overview/pagination/"""
 
 
 ADMINISTRATOR = "Administrator"
