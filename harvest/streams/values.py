@@ -97,7 +97,7 @@ def _fit_row(row: Row, schema: Schema, table: str, inside: str) -> Row:
     for name, value in row.items():
         path = f"{inside}{name}"
         data_type = columns.get(path, {}).get("data_type")
-        if data_type == "text":
+        if data_type == "text" and not _has_place(value, schema, table, path):
             fitted[name] = as_text(value)
         elif isinstance(value, dict):
             fitted[name] = _fit_row(value, schema, table, f"{path}__")
@@ -106,6 +106,14 @@ def _fit_row(row: Row, schema: Schema, table: str, inside: str) -> Row:
         elif value is not None or path in columns:
             fitted[name] = fit(value, data_type)
     return fitted
+
+
+def _has_place(value: Any, schema: Schema, table: str, path: str) -> bool:
+    """Return whether an object or list has columns or a table, besides one of text."""
+    if isinstance(value, dict):
+        columns = schema.tables.get(table, {}).get("columns", {})
+        return any(name.startswith(f"{path}__") for name in columns)
+    return isinstance(value, list) and f"{table}__{path}" in schema.tables
 
 
 def _fit_list(items: List[Any], schema: Schema, table: str) -> List[Any]:
