@@ -1,4 +1,4 @@
-"""What a long run is doing: live on a terminal, in a line now and then in a log."""
+"""Show what a long run is doing: live on a terminal, in a line now and then in a log."""
 
 import sys
 import threading
@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta  # noqa: I251
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Sequence
 
 from dlt.common.runtime.collector_base import Collector
 from rich.console import Console
 from rich.live import Live
 
-from .client import Lane
+from .api.rate_limit import RateLimit
 from .settings import STREAMS
 
 PHASES = {"Extract": "reading", "Normalize": "preparing", "Load": "loading"}
@@ -25,19 +25,25 @@ class Progress(Collector):
     A thread of its own draws it, of copies: the pipeline goes on counting meanwhile.
 
     Args:
+        rate_limits (Sequence[RateLimit]): Those of the source: they count its requests,
+            and know for how long these wait.
         every (float): Seconds between two lines in a log.
 
     Examples:
-        >>> progress = Progress()
+        >>> source = harvest_source()
+        >>> progress = Progress(context_of(source).client.rate_limits)
         >>> pipeline = dlt.pipeline("harvest", destination="duckdb", progress=progress)
         >>> with progress.shown():
-        ...     pipeline.run(harvest_source())
+        ...     pipeline.run(source)
     """
 
-    def __init__(self, every: float = 30) -> None:
+    def __init__(
+        self, rate_limits: Sequence[RateLimit] = (), every: float = 30
+    ) -> None:
+        self._rate_limits = rate_limits
         self._every = every
         self._began = time.monotonic()
-        self._sent_before = _sent()
+        self._sent_before = self._sent()
         self._phase = "asking Harvest"
         self._rows: Counter[str] = Counter()
         self._pages: Counter[str] = Counter()
@@ -46,9 +52,9 @@ class Progress(Collector):
 
     @contextmanager
     def shown(self, really: bool = True) -> Iterator[None]:
-        """Shows it meanwhile, if really wanted."""
+        """Show it while the context is open, if it is really wanted."""
         self._began = time.monotonic()
-        self._sent_before = _sent()
+        self._sent_before = self._sent()
         if not really:
             yield
             return
@@ -72,9 +78,9 @@ class Progress(Collector):
             print("; ".join([self._headline(), *self._limits()]), file=sys.stderr, flush=True)
 
     def _headline(self) -> str:
-        """The phase, and figures."""
+        """Return the phase, and figures."""
         past = timedelta(seconds=int(time.monotonic() - self._began))
-        requests = _sent() - self._sent_before
+        requests = self._sent() - self._sent_before
         parts = [f"{past}  {self._phase}", f"{requests:,} requests"]
         if self._phase == "reading":
             parts.append(f"{sum([*self._read.values()])} streams read")
@@ -84,20 +90,24 @@ class Progress(Collector):
             parts.append(f"{self._files[0]} of {self._files[1]} files")
         return ", ".join(parts)
 
+    def _sent(self) -> int:
+        """Return how many requests were made so far with the token."""
+        return sum(limit.sent for limit in self._rate_limits)
+
     def _limits(self) -> List[str]:
-        """For how long Harvest's speed limits hold requests back."""
+        """Say for how long Harvest's rate limits hold requests back."""
         found = []
-        for lane in Lane.known():
-            if wait := lane.wait:
-                limit = f"speed limit of {lane.name}" if lane.name == "reports" else "speed limit"
+        for limit in self._rate_limits:
+            if wait := limit.wait:
+                of = " of reports" if limit.name == "reports" else ""
                 found.append(
-                    f"waiting for Harvest's {limit}: {wait:.0f} s to go"
-                    f" ({lane.held_seconds:.0f} s so far)"
+                    f"waiting for Harvest's rate limit{of}: {wait:.0f} s to go"
+                    f" ({limit.waited:.0f} s so far)"
                 )
         return found
 
     def _picture(self) -> str:
-        """The headline, the streams that are being read, and what holds them up."""
+        """Return the headline, the streams that are read, and what holds them up."""
         streams = [name for name in [*self._pages] if not self._read.get(name)]
         room = Console(stderr=True).height - 5
         lines = [
@@ -117,7 +127,7 @@ class Progress(Collector):
         message: Optional[str] = None,
         label: Optional[str] = None,
     ) -> None:
-        """Takes what dlt and the source count."""
+        """Take what dlt and the source count."""
         if label == "pages":
             self._pages[name] += inc
             self._read[name] = message == "read"
@@ -137,7 +147,3 @@ class Progress(Collector):
     def _stop(self) -> None:
         self._phase = "comparing with Harvest"
 
-
-def _sent() -> int:
-    """Requests of this process so far."""
-    return sum(lane.sent for lane in Lane.known())

@@ -59,7 +59,7 @@ class Account(Editor):
         saml_exempt: bool = False,
         project_codes: bool = True,
     ) -> Account:
-        """Makes an agency with all its history. The same arguments give the same account.
+        """Make an agency with all its history. The same arguments give the same account.
 
         Args:
             seed: what chance is drawn from.
@@ -95,7 +95,7 @@ class Account(Editor):
         unforeseen: bool = False,
         saml_exempt: bool = False,
     ) -> Account:
-        """An account with a company and nothing else, or with some users, all administrators.
+        """Make an account with a company and nothing else, or with some users, all administrators.
 
         Args:
             users: how many users it has.
@@ -123,7 +123,7 @@ class Account(Editor):
         year: int | None = None,
         exact: bool = False,
     ) -> list[Row]:
-        """The rows that the API gives for a stream, in its order.
+        """Return the rows that the API gives for a stream, in its order.
 
         Args:
             stream: one of the 40 stream names.
@@ -165,14 +165,14 @@ class Account(Editor):
         return loaded
 
     def children(self, stream: str, *, exact: bool = False) -> dict[int, list[Row]]:
-        """The rows of a per-parent stream under the id of each parent, empty lists included."""
+        """Return the rows of a per-parent stream under each parent's id, empty lists included."""
         with self.lock:
             return {
                 parent: self.rows(stream, parent, exact=exact) for parent in self.parents(stream)
             }
 
     def parents(self, stream: str) -> list[int]:
-        """The ids of all the records that have a list of this stream, in their own order."""
+        """Return the ids of all records that have a list of this stream, in their own order."""
         table = "users" if stream == BALANCES else LISTINGS[stream].parent[1]
         ids = self.ids(LISTINGS[table])
         if stream == "teammates":
@@ -180,7 +180,7 @@ class Account(Editor):
         return list(ids)
 
     def counts(self) -> dict[str, int]:
-        """How many rows each stream holds; reports are left out, for they depend on dates."""
+        """Count the rows of each stream, but of reports, which depend on dates."""
         with self.lock:
             counts = {"company": 1}
             for name, listing in LISTINGS.items():
@@ -190,13 +190,13 @@ class Account(Editor):
             return counts
 
     def company_row(self) -> bytes:
-        """What `/company` answers, as JSON."""
+        """Return what `/company` answers, as JSON."""
         left_out = LIVE_COMPANY if self.fields.documented_only else {}
         row = {name: value for name, value in self.company.items() if name not in left_out}
         return self.fields.complete("company", [orjson.dumps(row)])[0]
 
     def balances(self, user: int, year: int, as_of: date | None = None) -> list[bytes]:
-        """The balances of paid time off of a user in a year, each as JSON."""
+        """Return the balances of paid time off of a user in a year, each as JSON."""
         today = self.clock.now().date()
         as_of = as_of or (today if year == today.year else date(year, 12, 31))
         with self.lock:
@@ -212,7 +212,7 @@ class Account(Editor):
         active: bool | None = None,
         seen: str = "1",
     ) -> list[bytes]:
-        """The rows of a report, each as JSON, summed from the entries and expenses of now."""
+        """Return the rows of a report, each as JSON, summed from entries and expenses."""
         today = self.clock.now().date()
         sql, values = reports.query(name, first, last, fixed_fee, today, active, seen)
         rows: list[bytes] = self.cached(
@@ -226,7 +226,7 @@ class Account(Editor):
     def change(
         self, seed: int, count: int = 10, kinds: Iterable[str] = changes.KINDS
     ) -> list[changes.Change]:
-        """Makes `count` believable changes of all kinds; the same seed repeats them.
+        """Make `count` believable changes of all kinds; the same seed repeats them.
 
         Args:
             seed: what chance is drawn from.

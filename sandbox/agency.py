@@ -36,14 +36,14 @@ class BaseAgency:
         self.end = self.moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def at(self, day: date, early: int = 8, late: int = 22) -> str:
-        """Some moment of a day, not later than the end."""
+        """Draw a moment of a day, not later than the end."""
         seconds = self.rng.randrange(early * 3600, late * 3600)
         moment = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
         moment += timedelta(seconds=seconds)
         return min(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), self.end)
 
     def later(self, created: str, days: int = 200) -> str:
-        """The time of an update: often that of the creation, else up to some days later."""
+        """Draw the time of an update: often that of the creation, else up to some days later."""
         if self.rng.random() < 0.4:
             return created
         moment = datetime.strptime(created + "+0000", "%Y-%m-%dT%H:%M:%SZ%z")
@@ -52,11 +52,11 @@ class BaseAgency:
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def day(self, since: date, until: date) -> date:
-        """Some day between two, both included."""
+        """Draw a day between two, both included."""
         return since + timedelta(days=self.rng.randrange(max(0, (until - since).days) + 1))
 
     def put(self, table: str, created: str, **given: Any) -> Row:
-        """Adds a record that was created at a certain time."""
+        """Add a record that was created at a certain time."""
         given.setdefault("updated_at", self.later(created))
         row = Maker(self.account, self.rng, created).make(table, {"created_at": created} | given)
         row["id"] = self.account.insert(table, row)

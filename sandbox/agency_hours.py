@@ -18,7 +18,7 @@ from .tables import TABLES
 
 
 def reference(rng: Random) -> str:
-    """A link from a time entry to a card in some other tool."""
+    """Draw a link from a time entry to a card in some other tool."""
     card = rng.randrange(10000, 99999)
     return orjson.dumps(
         {
@@ -33,7 +33,7 @@ def reference(rng: Random) -> str:
 
 
 def clock_time(minutes: int) -> str:
-    """Minutes since midnight on a twelve-hour clock, as the API writes it."""
+    """Return minutes since midnight on a twelve-hour clock, as the API writes it."""
     hour, minute = divmod(minutes % 1440, 60)
     return f"{(hour - 1) % 12 + 1}:{minute:02}{'am' if hour < 12 else 'pm'}"
 
@@ -49,7 +49,7 @@ class HourHistory(ProjectHistory):
         self.account.insert_entries(columns, self.entry_rows(columns, plan, running))
 
     def plan(self, count: int) -> Iterator[tuple[date, Row, bool, int]]:
-        """How many entries each person makes each day: (day, person, on holiday, how many)."""
+        """Draw how many entries each person makes each day: (day, person, on holiday, how many)."""
         rng = self.rng
         slots: list[tuple[date, Row, bool, float]] = []
         holidays: dict[tuple[int, int], tuple[date, date]] = {}

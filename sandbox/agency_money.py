@@ -81,7 +81,7 @@ class MoneyHistory(HourHistory):
                 )
 
     def make_invoices(self) -> None:
-        """Bills each project in stretches, most of them up to some weeks ago."""
+        """Bill each project in stretches, most of them up to some weeks ago."""
         rng = self.rng
         wanted = 58 * self.size**0.55 if self.entries else 0
         billable = [project for project in self.projects[2:] if project["is_billable"]]
@@ -115,7 +115,7 @@ class MoneyHistory(HourHistory):
     def make_invoice(
         self, number: int, project: Row, begin: date, end: date, issued: date, state: str
     ) -> bool:
-        """Makes one invoice and what follows on it; False where there is nothing to bill."""
+        """Make one invoice and what follows on it; return False where there is nothing to bill."""
         rng = self.rng
         created = self.at(issued, 8, 11)
         sent = self.at(issued, 12, 18)

@@ -85,7 +85,7 @@ class PeopleHistory(BaseAgency):
                 self.account.insert("teammates", {"user_id": manager, "teammate_id": user["id"]})
 
     def make_rates(self, user: Row) -> None:
-        """A first rate without a start, then a rise now and then."""
+        """Make a first rate without a start, then a rise now and then."""
         rng = self.rng
         for table, amount in (
             ("billable_rates", rng.randrange(80, 140) * 100),

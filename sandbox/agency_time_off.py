@@ -48,7 +48,7 @@ class TimeOffHistory(MoneyHistory):
                 self.make_requests(user, year, kinds)
 
     def make_time_off_types(self, opening: date) -> list[int]:
-        """Makes the types; gives the ids of those that are in use."""
+        """Make the types; return the ids of those that are in use."""
         kinds = []
         names = (
             *("name", "color", "icon", "accrual_type", "accrual_schedule"),
@@ -83,7 +83,7 @@ class TimeOffHistory(MoneyHistory):
             )
 
     def make_requests(self, user: Row, year: int, kinds: list[int]) -> None:
-        """Makes the requests of a person for a year, some of them for days to come."""
+        """Make the requests of a person for a year, some of them for days to come."""
         rng = self.rng
         begins = max(date(year, 1, 2), user["hired"])
         ends = min(date(year, 12, 20), user["left"] or self.today + timedelta(days=60))

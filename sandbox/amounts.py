@@ -13,22 +13,22 @@ TAXES = {"EUR": 21.0, "GBP": 20.0, "USD": None}
 
 
 def hundredths(value: Decimal) -> int:
-    """An amount as the database keeps it, rounded half up."""
+    """Return an amount as the database keeps it, rounded half up."""
     return int((value * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 def product(one: float, other: float) -> int:
-    """The product of two decimal numbers, in hundredths."""
+    """Return the product of two decimal numbers, in hundredths."""
     return hundredths(Decimal(str(one)) * Decimal(str(other)))
 
 
 def chance(text: str, sides: int) -> int:
-    """A number from 0 up to `sides`, excluded, that is always the same for a text."""
+    """Return a number from 0 up to `sides`, excluded, that is always the same for a text."""
     return crc32(text.encode()) % sides
 
 
 def rate_of(project: Row, assignment: Row, task: Row, default: int | None) -> int | None:
-    """What an hour costs the client, by the way the project is billed; hundredths."""
+    """Return the price of an hour, by the way the project is billed, in hundredths."""
     if not project["is_billable"] or not task["billable"]:
         return None
     if project["bill_by"] == "Project":

@@ -94,7 +94,7 @@ class Api(Owner):
         self.pages |= dict.fromkeys(streams or known, style)
 
     def handlers(self) -> Iterator[tuple[str, Handler, str]]:
-        """Give the paths below /v2, what answers each, and its stream."""
+        """Yield the paths below /v2, what answers each, and its stream."""
         yield "/company", self._company, "company"
         yield "/users/me", self._me, ""
         mine = replace(LISTINGS["project_assignments"], pages="page")

@@ -167,7 +167,7 @@ def _renamed(rng: Random, name: str) -> str:
 
 
 def make(account: Editor, rng: Random, count: int, kinds: list[str]) -> list[Change]:
-    """Makes `count` changes; fewer where the account has nothing that could change so.
+    """Make `count` changes; fewer where the account has nothing that could change so.
 
     Raises:
         ValueError: there is no such kind.
@@ -175,7 +175,7 @@ def make(account: Editor, rng: Random, count: int, kinds: list[str]) -> list[Cha
     if wrong := sorted(set(kinds) - set(KINDS)):
         raise ValueError(f"There is no kind of change {wrong[0]!r}; there are {', '.join(KINDS)}.")
     done: list[Change] = []
-    # In a small account many a draw finds nothing to change; it has to end all the same.
+    # In a small account many a draw finds nothing to change; it must end all the same.
     for _ in range(count * 50):
         if len(done) == count or not kinds:
             break
@@ -234,7 +234,7 @@ def _delete(account: Editor, rng: Random) -> Change | None:
         return None
     parent = _parent(account, stream, id)
     account.delete(stream, id)
-    return Change("delete", stream, id, parent, "gone")
+    return Change("delete", stream, id, parent, "deleted")
 
 
 def _bill(account: Editor, rng: Random) -> Change | None:

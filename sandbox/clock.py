@@ -17,27 +17,27 @@ class Clock:
         self._frozen: datetime | None = None
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time, in UTC."""
         if self._frozen is not None:
             return self._frozen
         return datetime.now(timezone.utc) + timedelta(seconds=self.offset)
 
     def freeze(self, moment: datetime | None) -> None:
-        """Stands still at `moment`, or goes on from this machine's time for None."""
+        """Stand still at `moment`, or go on from this machine's time for None."""
         self._frozen = moment.astimezone(timezone.utc) if moment else None
 
     def advance(self, seconds: float) -> None:
-        """Moves on by some seconds, standing still or not."""
+        """Move on by some seconds, standing still or not."""
         if self._frozen is not None:
             self._frozen += timedelta(seconds=seconds)
         else:
             self.offset += seconds
 
     def stamp(self) -> str:
-        """The time as the API writes it."""
+        """Return the time as the API writes it."""
         return stamp(self.now())
 
 
 def stamp(moment: datetime) -> str:
-    """A moment as the API writes it: UTC, to the second."""
+    """Return a moment as the API writes it: UTC, to the second."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -13,7 +13,7 @@ LIVE_COMPANY: dict[str, Any] = {
 
 
 def company() -> dict[str, Any]:
-    """The agency itself, as `/company` gives it."""
+    """Return the agency itself, as `/company` gives it."""
     documented = {
         "base_uri": "https://studio-tamarisk.example.com",
         "full_domain": "studio-tamarisk.example.com",

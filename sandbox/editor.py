@@ -31,7 +31,7 @@ class Editor(Store):
         self._added = itertools.count()
 
     def add(self, stream: str, **fields: Any) -> Row:
-        """Adds a record; whatever is left out is filled in believably.
+        """Add a record; whatever is left out is filled in believably.
 
         Args:
             stream: a collection whose records have ids (a teammate is added with `user_id`,
@@ -57,7 +57,7 @@ class Editor(Store):
             return row
 
     def edit(self, stream: str, id: int, *, touch: bool = True, **fields: Any) -> Row:
-        """Changes a record.
+        """Change a record.
 
         Args:
             stream: its collection.
@@ -93,7 +93,7 @@ class Editor(Store):
             return row
 
     def delete(self, stream: str, id: int) -> None:
-        """Deletes a record without a trace, and what cannot be without it.
+        """Delete a record without a trace, and what cannot be without it.
 
         What merely pointed to it stays and is changed: the entries of a deleted invoice, say,
         become unbilled, and are marked as updated.
@@ -128,7 +128,7 @@ class Editor(Store):
         to: date | str | None = None,
         **fields: Any,
     ) -> Row | None:
-        """Makes an invoice of the billable entries and expenses that are not yet on one.
+        """Make an invoice of the billable entries and expenses that are not yet on one.
 
         Args:
             project: the project; left out, the one with the most uninvoiced entries.
@@ -194,12 +194,12 @@ class Editor(Store):
             return invoice
 
     def is_manager(self, user: int) -> bool:
-        """Whether the user may have teammates assigned."""
+        """Return whether the user may have teammates assigned."""
         row = self.row("SELECT access_roles FROM users WHERE id = ?", user)
         return row is not None and "manager" in orjson.loads(row[0])
 
     def current_user(self) -> int | None:
-        """The id of the user whom a token belongs to: the first administrator."""
+        """Return the id of the first administrator, if any."""
         found = self.row(
             "SELECT id FROM users WHERE access_roles LIKE '%administrator%' ORDER BY id LIMIT 1"
         )
@@ -218,7 +218,7 @@ class Editor(Store):
             self._settle_owner(table, owner, now)
 
     def _settle_owner(self, table: str, owner: int, now: str | None) -> None:
-        """Brings up to date what Harvest works out of a record's children."""
+        """Bring up to date what Harvest works out of a record's children."""
         touched = {"updated_at": now} if now else {}
         if table == "invoice_payments":
             paid = self.one("SELECT sum(amount) FROM invoice_payments WHERE invoice_id = ?", owner)
@@ -240,7 +240,7 @@ class Editor(Store):
         self._settle_rates(table, owner, now)
 
     def _settle_rates(self, table: str, user: int, now: str | None) -> None:
-        """Ends each rate on the day before the next, and gives the user the present one."""
+        """End each rate on the day before the next, and give the user the present one."""
         rates = self.query(
             f"SELECT id, start_date, end_date, amount FROM {table} WHERE user_id = ?"
             " ORDER BY ifnull(start_date,''), id",
@@ -260,7 +260,7 @@ class Editor(Store):
         self.update("users", {column: (present or [None])[-1]} | touched, "id = ?", user)
 
     def _rename_role(self, id: int, name: str | None) -> None:
-        """A role is known to its people by name: they get the new one, or lose it."""
+        """Give its people the new name of a role, which they know it by, or none."""
         old = self.columns_of("roles", id)["name"]
         for user, roles in self.query(
             "SELECT DISTINCT u.id, u.roles FROM users u, json_each(u.roles) r WHERE r.value = ?",

@@ -11,7 +11,7 @@ class Agency(TimeOffHistory):
     """The history of a whole agency, up to the midnight (UTC) before `today`."""
 
     def build(self) -> None:
-        """Makes everything, in the order in which it would have come about."""
+        """Make everything, in the order in which it would have come about."""
         self.make_people()
         self.make_places()
         self.make_projects()

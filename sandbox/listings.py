@@ -25,6 +25,7 @@ class Listing:
         per_page: the default page size.
         where: rows that the list holds, whatever is asked.
         feature: the setting of the company that must be on.
+        single: whether its records can be asked for one by one, by id.
     """
 
     table: str
@@ -41,12 +42,12 @@ class Listing:
 
     @property
     def stored_in(self) -> str:
-        """The table that really holds the rows."""
+        """Return the table that really holds the rows."""
         return TABLES[self.table].kept_in or self.table
 
     @property
     def order_by(self) -> str:
-        """The SQL order; the id settles ties."""
+        """Return the SQL order; the id settles ties."""
         direction = "DESC" if self.newest_first else "ASC"
         return f"{self.order} {direction}, id {direction}"
 

@@ -23,7 +23,7 @@ class BillMaker(BaseMaker):
         return {"name": name, "use_as_service": 0, "use_as_expense": 0}
 
     def _bill(self, given: Row, number: str) -> Row:
-        """What invoices and estimates have in common, sums included."""
+        """Return what invoices and estimates have in common, sums included."""
         rng = self.rng
         client = self.some("clients", given, "client_id")
         currency = given.get("currency") or self.account.columns_of("clients", client)["currency"]

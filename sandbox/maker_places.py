@@ -83,7 +83,7 @@ class PlaceMaker(BaseMaker):
         return self.project(given, self.rng.randrange(8))
 
     def project(self, given: Row, kind: int) -> Row:
-        """A project of one of the eight ways of billing and budgeting."""
+        """Return a project of one of the eight ways of billing and budgeting."""
         rng = self.rng
         name = given.get("name") or f"{rng.choice(words.PROJECTS)} {rng.randrange(2, 1000)}"
         client = self.some("clients", given, "client_id")

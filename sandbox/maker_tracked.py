@@ -19,7 +19,7 @@ class TrackedMaker(BaseMaker):
         return {"name": name, "unit_name": unit, "unit_price": price, "is_active": 1}
 
     def _assignment(self, given: Row) -> Row:
-        """An active project assignment that suits the project and the user that are given."""
+        """Return an active assignment that suits the project and the user that are given."""
         tests, values = ["is_active"], []
         for column in ("project_id", "user_id"):
             if given.get(column) is not None:

@@ -66,7 +66,7 @@ _WINDOW = "t.spent_date BETWEEN :first AND :last"
 
 
 def _cents(ten_thousandths: str) -> str:
-    """Hundredths of an hour times hundredths of money, as money rounded half up."""
+    """Return hundredths of an hour times hundredths of money, as money rounded half up."""
     return f"((({ten_thousandths})+50)/100/100.0)"
 
 
@@ -178,7 +178,7 @@ def query(
     active: bool | None = None,
     seen: str = "1",
 ) -> tuple[str, dict[str, Any]]:
-    """The SQL of a report and its parameters; it gives one JSON object for each row.
+    """Return the SQL of a report, which gives a JSON object for each row, and its parameters.
 
     Args:
         name: the stream.

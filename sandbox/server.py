@@ -80,21 +80,21 @@ class Server(Service):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return the address that it listens at."""
         return f"http://127.0.0.1:{self._port or self._wanted_port}"
 
     @property
     def base_url(self) -> str:
-        """What stands for https://api.harvestapp.com/v2."""
+        """Return what stands for https://api.harvestapp.com/v2."""
         return self.url + API
 
     @property
     def id_url(self) -> str:
-        """What stands for https://id.getharvest.com/api/v2."""
+        """Return what stands for https://id.getharvest.com/api/v2."""
         return self.url + ID
 
     def start(self) -> Server:
-        """Starts serving, and returns once it does.
+        """Start serving, and return once it does.
 
         Raises:
             OSError: the port is taken.
@@ -135,7 +135,7 @@ class Server(Service):
         return self
 
     def stop(self) -> None:
-        """Stops serving."""
+        """Stop serving."""
         if self._uvicorn and self._thread:
             self._uvicorn.should_exit = True
             self._thread.join()

@@ -84,7 +84,7 @@ class Service(Api):
     def before(
         self, path: str, callback: Callable[[RequestRecord], Any], times: int | None = 1
     ) -> None:
-        """Calls back before a matching request is answered, so as to change the account then.
+        """Call back before a matching request is answered, so as to change the account then.
 
         Args:
             path: a path without `/v2`, or a regular expression for the whole of it.
@@ -94,18 +94,18 @@ class Service(Api):
         self._before.append([path, callback, times])
 
     def forget_before(self) -> None:
-        """Ends all that `before` has set up."""
+        """End all that `before` has set up."""
         self._before.clear()
 
     def respond(self, path: str, body: Any) -> None:
-        """Serves this JSON for a path, as it stands, instead of the account; None ends that."""
+        """Serve this JSON for a path, as it stands, instead of the account; None ends that."""
         if body is None:
             self._responses.pop(path, None)
         else:
             self._responses[path] = orjson.dumps(body)
 
     def stats(self) -> dict[str, Any]:
-        """Requests by path and status, how many met a limit, and rows by stream."""
+        """Count requests by path and status, those that met a limit, and rows by stream."""
         paths: dict[str, Counter[str]] = {}
         for record in list(self.requests):
             path = re.sub(r"/\d+", "/{id}", record.path)
@@ -157,7 +157,7 @@ class Service(Api):
     def _guarded(
         self, handler: Handler, stream: str = "", needs: str = "account"
     ) -> Callable[[Request], Awaitable[Response]]:
-        """What every request goes through before, and after, it is answered.
+        """Take a request through all that comes before, and after, its answer.
 
         Args:
             handler: what answers it.
@@ -187,7 +187,7 @@ class Service(Api):
     def _enter(
         self, request: Request, record: RequestRecord, report: bool, needs: str
     ) -> Response | None:
-        """Refuses who may not come in."""
+        """Refuse those who may not come in."""
         try:
             token = self.signed_in(request) if needs else ""
             if needs == "account":

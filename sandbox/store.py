@@ -72,7 +72,7 @@ class Store:
 
     @property
     def fields(self) -> Fields:
-        """Which fields the account sends; set it to change that at once."""
+        """Return which fields the account sends; set it to change that at once."""
         return self._fields
 
     @fields.setter
@@ -88,7 +88,7 @@ class Store:
                 )
 
     def finish(self) -> None:
-        """Indexes and foreign keys, left until the bulk of the rows is in."""
+        """Add indexes and foreign keys, once the bulk of the rows is in."""
         for name, table in TABLES.items():
             for number, columns in enumerate(table.indexes):
                 self._db.execute(f"CREATE INDEX {name}_{number} ON {name} ({columns})")
@@ -97,20 +97,20 @@ class Store:
         self._db.execute("PRAGMA foreign_keys = ON")
 
     def fragments(self, table: str, ids: Iterable[int]) -> list[bytes]:
-        """The rows with these ids, in this order, each as JSON."""
+        """Return the rows with these ids, in this order, each as JSON."""
         with self.lock:
             wanted = orjson.dumps(list(ids)).decode()
             rows = [row[0] for row in self._db.execute(self._select[table], (wanted,))]
             return self.fields.complete(table, rows)
 
     def get(self, stream: str, id: int) -> Row | None:
-        """One record as the API gives it, or None."""
+        """Return one record as the API gives it, or None."""
         found = self.fragments(stream, [id])
         row: Row | None = orjson.loads(found[0]) if found else None
         return row
 
     def rows_where(self, table: str, where: str, *values: Any) -> list[Row]:
-        """The rows of a table that a condition holds for, by id."""
+        """Return the rows of a table that a condition holds for, by id."""
         with self.lock:
             found = self.query(f"SELECT id FROM {table} t WHERE {where} ORDER BY id", *values)
             return [orjson.loads(row) for row in self.fragments(table, [id for (id,) in found])]
@@ -118,7 +118,7 @@ class Store:
     def ids(
         self, listing: Listing, parent: int | None = None, conditions: Conditions = ()
     ) -> array[int]:
-        """The ids of a list in its order, kept until the account changes.
+        """Return the ids of a list in its order, kept until the account changes.
 
         A walk over a list asks for it page after page: found once, each page is a slice.
         """
@@ -133,7 +133,7 @@ class Store:
     def before(
         self, listing: Listing, parent: int | None, conditions: Conditions, key: tuple[Any, int]
     ) -> int:
-        """How many rows of a list come before the given sort key, or are it."""
+        """Count the rows of a list that come before the given sort key, or are it."""
         where, values = self._where(listing, parent, conditions)
         sign = ">=" if listing.newest_first else "<="
         return self.one(
@@ -144,7 +144,7 @@ class Store:
         )
 
     def sort_key(self, listing: Listing, id: int) -> tuple[Any, int]:
-        """What a list is sorted by, for one of its rows."""
+        """Return the value that a list is sorted by, and the id, for one of its rows."""
         row = self.row(f"SELECT {listing.order} FROM {listing.stored_in} WHERE id = ?", id)
         value = row[0] if row else None
         return (value.decode() if isinstance(value, bytes) else value), id
@@ -172,12 +172,12 @@ class Store:
         return int(row[0]) if row and row[0] is not None else 0
 
     def exists(self, table: str, id: int, where: str = "1") -> bool:
-        """Whether there is such a record, and a condition on `t` holds for it."""
+        """Return whether there is such a record, and a condition on `t` holds for it."""
         name = TABLES[table].kept_in or table
         return self.row(f"SELECT 1 FROM {name} t WHERE t.id = ? AND {where}", id) is not None
 
     def pick(self, table: str, rng: Random, where: str = "1", *values: Any) -> int | None:
-        """The id of any record that the condition holds for."""
+        """Draw the id of a record that the condition holds for."""
         count = self.one(f"SELECT count(*) FROM {table} t WHERE {where}", *values)
         if not count:
             return None
@@ -188,7 +188,7 @@ class Store:
         )
 
     def columns_of(self, table: str, id: int | None) -> Row:
-        """A record's plain column values; empty if there is none."""
+        """Return a record's plain column values; empty if there is none."""
         names = list(TABLES[table].columns())
         row = self.row(f"SELECT {', '.join(names)} FROM {table} WHERE id = ?", id)
         if row is None:
@@ -197,7 +197,7 @@ class Store:
         return dict(zip(names, decoded, strict=True))
 
     def insert(self, table: str, columns: Row) -> int:
-        """Puts a row of plain column values into a table, and gives its id."""
+        """Put a row of plain column values into a table, and return its id."""
         columns.setdefault("id", self.next_id(table))
         self._highest[table] = max(self._highest.get(table, 0), columns["id"])
         names = ", ".join(columns)
@@ -206,7 +206,7 @@ class Store:
         return int(columns["id"])
 
     def insert_entries(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Puts many time entries in at once."""
+        """Put many time entries in at once."""
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         self._db.execute("BEGIN")
         self._db.executemany(f"INSERT INTO time_entries ({names}) VALUES ({marks})", rows)
@@ -215,7 +215,7 @@ class Store:
         self._version += 1
 
     def set_column(self, table: str, id: int, column: str, value: Any) -> None:
-        """Sets one plain column value, and nothing that follows from it."""
+        """Set one plain column value, and nothing that follows from it."""
         self.update(table, {column: value}, "id = ?", id)
 
     def update(self, table: str, columns: Row, where: str, *values: Any) -> None:
@@ -237,7 +237,7 @@ class Store:
             return self._db.execute(sql, named or values).fetchall()
 
     def next_id(self, table: str) -> int:
-        """An id higher than any given out before, also to records that are gone."""
+        """Return an id higher than any given out before, also to records that are deleted."""
         first = TABLES[table].first_id if table in TABLES else NUMBERS[table]
         highest = self._highest.get(table, first - 1) + 1
         self._highest[table] = highest

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .fields import LIVE, Fields
 
@@ -26,7 +27,7 @@ SQL_TYPES = {
 
 
 def to_json(kind: str, column: str) -> str:
-    """The SQL expression that writes a column of that kind as JSON."""
+    """Return the SQL expression that writes a column of that kind as JSON."""
     if kind == "text":
         return f"json_quote({column})"
     if kind in ("date", "time"):
@@ -39,7 +40,7 @@ def to_json(kind: str, column: str) -> str:
 
 
 def json_object(members: Mapping[str, str]) -> str:
-    """The SQL expression that writes an object; printf makes one pass where || copies again."""
+    """Return the SQL expression that writes an object; printf copies once, || each time."""
     template = ",".join(f'"{name}":%s' for name in members)
     return f"printf('{{{template}}}',{','.join(members.values())})"
 
@@ -80,7 +81,7 @@ class Table:
     kept_in: str = ""
 
     def served(self, fields: Fields = LIVE) -> dict[str, str]:
-        """Every field that is served, with its kind."""
+        """Return every field that is served, with its kind."""
         served = {}
         for name, kind in _pairs(self.fields):
             plain = name.rstrip("!~")
@@ -94,8 +95,12 @@ class Table:
             served[plain] = brief
         return served
 
-    def columns(self) -> dict[str, str]:
-        """Every column that is kept, with its kind."""
+    def columns(self) -> Mapping[str, str]:
+        """Return every column that is kept, with its kind."""
+        return self._columns
+
+    @cached_property
+    def _columns(self) -> Mapping[str, str]:
         kept: dict[str, str] = {}
         for name, kind in _pairs(self.fields + " " + self.hidden):
             name = name.rstrip("!~")
@@ -107,7 +112,7 @@ class Table:
         return kept
 
     def create(self, name: str) -> str:
-        """The statement that creates the table."""
+        """Return the statement that creates the table."""
         lines = []
         for column, kind in self.columns().items():
             if kind.startswith("@"):
@@ -128,7 +133,7 @@ class Table:
         return name, f"json_quote({sql})" if sql else to_json(self.columns()[name], name)
 
     def select(self, fields: Fields = LIVE) -> tuple[str, str]:
-        """The expression that writes a row `t` as JSON, and the joins that it needs."""
+        """Return the expression that writes a row `t` as JSON, and the joins that it needs."""
         members, joins = {}, []
         for member, kind in self.served(fields).items():
             if kind.startswith("@"):

@@ -194,8 +194,8 @@ def truth(account: Account, stream: str, period: str = "year") -> Table:
             rows += [{**row, "year": year} for row in account.rows(stream, year=year)]
     else:
         rows = account.rows(stream, exact=True)
-    flat = (_filled(_flat(row)) for row in rows)
-    return {key_of(stream, row): row for row in flat}
+    found = (_filled(flat(row)) for row in rows)
+    return {key_of(stream, row): row for row in found}
 
 
 def key_of(stream: str, row: Row) -> Any:
@@ -223,20 +223,20 @@ def _as(here: Any, value: Any) -> Any:
     return value
 
 
-def _flat(row: Row, prefix: str = "") -> Row:
-    flat: Row = {}
+def flat(row: Row, prefix: str = "") -> Row:
+    found: Row = {}
     for name, value in row.items():
         if isinstance(value, dict) and name in UNKNOWN:
-            flat[prefix + name] = json.dumps(value)
+            found[prefix + name] = json.dumps(value)
         elif isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{name}__"))
+            found.update(flat(value, f"{prefix}{name}__"))
         elif isinstance(value, list):
-            flat[prefix + name] = [
-                _filled(_flat(item)) if isinstance(item, dict) else item for item in value
+            found[prefix + name] = [
+                _filled(flat(item)) if isinstance(item, dict) else item for item in value
             ]
         else:
-            flat[prefix + name] = plain(value)
-    return flat
+            found[prefix + name] = plain(value)
+    return found
 
 
 def _filled(row: Row) -> Row:

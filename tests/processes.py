@@ -1,4 +1,4 @@
-"""Runs of harvest_pipeline.load in processes of their own, which may be killed at any moment."""
+"""Runs of harvest.cli.commands.load in processes of their own, which may be killed at any moment."""
 
 import multiprocessing
 import os
@@ -12,7 +12,9 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 import dlt
 
-from harvest_pipeline import explain, load
+from harvest import harvest_source
+from harvest.cli.commands import load
+from harvest.cli.errors import explain
 
 Settings = Dict[str, Any]
 
@@ -109,7 +111,9 @@ def _run(
     sys.addaudithook(count)
     streams, destination, full_refresh, settings = target
     try:
-        load(streams, destination, None, full_refresh, **settings)
+        source = harvest_source(**settings)
+        source = source.with_resources(*streams) if streams else source
+        load(source, destination=destination, full_refresh=full_refresh)
     except Exception as error:
         saying.send(explain(error))
         # without waiting for threads, as they may be what is stuck

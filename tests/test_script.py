@@ -57,7 +57,8 @@ def counts(dataset: str = "harvest_data", database: str = "harvest.duckdb") -> D
 def test_it_loads_everything_and_says_where(server: Server) -> None:
     done = run("--no-reconcile", env=environment(server))
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    (line,) = done.stderr.splitlines()
+    assert "the account has no paid time off" in line
     assert f"with {len(server.requests)} requests" in done.stdout
     held = counts()
     for stream, rows in server.account.counts().items():
@@ -77,7 +78,8 @@ def test_some_streams_into_another_dataset(server: Server) -> None:
     # and back: the first dataset goes on from where it stood
     server.requests.clear()
     assert run("--resources", "clients", env=environment(server)).returncode == 0
-    assert "updated_since" in server.requests[0].query
+    (first, *_) = (each for each in server.requests if each.path == "/clients")
+    assert "updated_since" in first.query
     assert counts()["clients"] == expected["clients"]
 
 
@@ -149,6 +151,7 @@ def test_full_refresh(server: Server) -> None:
         "updated_since" in record.query
         for record in server.requests
         if STREAMS.get(record.path[1:], STREAMS["roles"]).kind == "list"
+        and record.path[1:] != "users/me"
     )
 
 
@@ -177,8 +180,9 @@ def one_sentence(done: "subprocess.CompletedProcess[str]") -> str:
 
 def test_no_credentials(tmp_path: Path) -> None:
     message = one_sentence(run(env=dict(os.environ)))
-    assert ".dlt/secrets.toml" in message
-    assert "make demo" in message
+    assert "secrets.toml" in message
+    assert f"in {tmp_path}/.dlt or " in message
+    assert not Path("harvest.duckdb").exists()
     # with the file as it comes with the repository
     (tmp_path / ".dlt").mkdir()
     secrets = (ROOT / ".dlt" / "secrets.toml").read_text()
@@ -247,7 +251,7 @@ def test_help_is_enough() -> None:
 def test_declaring_makes_no_request(server: Server) -> None:
     code = (
         "import harvest, harvest_pipeline\n"
-        "assert len(harvest.harvest_source().resources) == 33\n"
+        f"assert len(harvest.harvest_source().resources) == {len(STREAMS)}\n"
         "import sys; assert 'No such' not in sys.argv"
     )
     env = environment(server)

@@ -3,9 +3,11 @@
 https://help.getharvest.com/api-v2/authentication-api/authentication/authentication/
 """
 
+import os
 import threading
 from typing import Any, Dict, Optional, Sequence
 
+import dlt
 import requests  # noqa: I251
 from dlt.common import pendulum
 from dlt.common.configuration.specs import configspec
@@ -97,10 +99,13 @@ class NoCredentials(AuthBase):
         self._some = f" ({', '.join(missing)} missing)" if len(missing) < 3 else ""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        here = dlt.current.run_context()
+        folders = dict.fromkeys(map(os.path.abspath, (here.settings_dir, here.global_dir)))
         raise HarvestError(
             f"No Harvest credentials{self._some}: create a personal access token at"
-            f" {TOKENS_PAGE} and set access_token under [sources.harvest] in"
-            " .dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the environment."
+            f" {TOKENS_PAGE} and set access_token under [sources.harvest] in secrets.toml"
+            f" (in {' or '.join(folders)}), or SOURCES__HARVEST__ACCESS_TOKEN in the"
+            " environment."
         )
 
 

@@ -9,14 +9,14 @@ from dlt.common import Decimal
 from dlt.common.schema.utils import autodetect_sc_type
 from dlt.common.normalizers.utils import generate_dlt_ids
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
+from dlt.common.schema.typing import TColumnSchema
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract.items_transform import ItemTransform
 
 from ..settings import Stream
 from ..typing import Row, Rows
 from .dlt_internals import takes_parquet
-from .values import SCALE, as_text, storable
+from .values import SCALE, Declared, as_text, storable
 
 Columns = Dict[str, Sequence[Any]]
 """The values of each column, one for each row."""
@@ -96,14 +96,15 @@ def to_arrow(rows: Rows, schema: Schema, stream: Stream) -> pa.Table:
     Raises:
         ByRows: They do not fit into one.
     """
-    columns = schema.get_table_columns(stream.name)
+    declared = Declared(schema, stream.name)
+    columns = declared.columns
     for column in columns.values():
         # Arrow says so of each column: unsaid, a schema that is frozen would refuse it
         column.setdefault("nullable", True)
     fields: List[pa.Field] = []
     arrays: List[pa.Array] = []
     try:
-        for path, values in _flat(rows, "", columns).items():
+        for path, values in _flat(rows, declared).items():
             name = path if path in columns else schema.naming.normalize_path(path)
             column = columns.get(name) or _inferred(schema, name, values)
             array = _array(values, column)
@@ -131,7 +132,7 @@ def with_ids(table: pa.Table, load_id: str) -> pa.Table:
 
 
 def _flat(
-    rows: Sequence[Optional[Row]], inside: str, declared: TTableSchemaColumns
+    rows: Sequence[Optional[Row]], declared: Declared, inside: str = ""
 ) -> Columns:
     """Return the values of all columns that are not null throughout.
 
@@ -143,10 +144,10 @@ def _flat(
         path = f"{inside}{name}"
         kinds = set(map(type, values))
         kinds.discard(type(None))
-        if kinds - {str} and declared.get(path, {}).get("data_type") == "text":
+        if kinds - {str} and declared.is_text(path):
             found[path] = [as_text(value) for value in values]
         elif kinds == {dict}:
-            found.update(_flat(values, f"{path}__", declared))
+            found.update(_flat(values, declared, f"{path}__"))
         elif kinds & {dict, list} and any(values):
             raise ByRows
         elif "__" in name:

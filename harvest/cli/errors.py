@@ -1,0 +1,257 @@
+"""One sentence for each thing that goes wrong, with the way out."""
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Type
+
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigValueCannotBeCoercedException,
+)
+from dlt.common.configuration.providers.toml import TomlProviderReadException
+from dlt.common.exceptions import MissingDependencyException, SignalReceivedException
+from dlt.common.schema.exceptions import DataValidationError
+from dlt.extract.incremental.exceptions import ExternalSchedulerNotAvailable
+
+from .. import HarvestError
+from ..streams.lists import NO_INTERVAL
+
+
+class Told(NamedTuple):
+    """A message of a database's, and what it means.
+
+    Attributes:
+        pattern (str): What the message has in it; a group is put into the sentence.
+        sentence (str): What to say.
+    """
+
+    pattern: str
+    sentence: str
+
+
+TOLD = (
+    Told(
+        r"set lock on file \"([^\"]+)|used by another process.*?\"?([^\" ]+\.duckdb)",
+        "{} is open in another program, whose lock on file and tables ends with it:"
+        " close it there, or run again later.",
+    ),
+    Told(
+        r"Cannot open file \"([^\"]+)\": Permission|open database \"([^\"]+)\" in read",
+        "{} cannot be written: run as the user to whom it belongs, or in a folder of"
+        " your own.",
+    ),
+    Told(
+        r"Cannot open file \"([^\"]+)\"",
+        "{} cannot be opened: see that its folder is there and may be written to.",
+    ),
+    Told(
+        r"file \"([^\"]+)\".*not a valid DuckDB",
+        "{} is no DuckDB database: move it away, or set another destination.",
+    ),
+    Told(
+        r"No space left|disk full|File too large|could not extend file|DiskFull",
+        "The disk is full, or a file would be too large for it: make room and run again.",
+    ),
+    Told(
+        r"password authentication failed|no password supplied|no pg_hba\.conf"
+        r"|role \"[^\"]*\" does not exist|Access denied|Invalid credentials",
+        "The database refuses user name or password: correct the credentials of the"
+        " destination in .dlt/secrets.toml or in the environment.",
+    ),
+    Told(
+        r"database \"([^\"]+)\" does not exist",
+        "The database {} is not there: create it, or correct the credentials of the"
+        " destination.",
+    ),
+    Told(
+        r"permission denied for (\w+ [^\s:]+)|must be owner of (\w+ [^\s:]+)",
+        "The role in the credentials of the destination may not use {}: its owner must"
+        " GRANT that.",
+    ),
+    Told(
+        r"not currently accepting connections|the database system is \w+",
+        "The database is not currently accepting connections: run again when it does.",
+    ),
+    Told(
+        r"could not translate host name|Connection refused|could not connect"
+        r"|timeout expired|No route to host|Network is unreachable",
+        "The database cannot be reached: see that it runs, and that host and port in the"
+        " credentials of the destination are right.",
+    ),
+    Told(
+        r"terminating connection|server closed the connection|connection already closed"
+        r"|SSL connection has been closed|connection has been lost|Connection reset",
+        "The database ended the connection: run again when it is back.",
+    ),
+    Told(
+        r"cannot drop (\S+ \S+) because other objects depend on it",
+        "{} cannot be made anew, since other tables or views refer to it: drop these"
+        " first, and create them again afterwards.",
+    ),
+    Told(
+        r"violates foreign key constraint \"([^\"]+)\"",
+        "The foreign key {} keeps rows from being replaced: drop it, or make it"
+        " DEFERRABLE INITIALLY DEFERRED.",
+    ),
+    Told(
+        r"(?:column|Table with name|relation|no such table:?) \"?([\w.]+)\"? does not"
+        r" exist|does not have a column with name \"(\w+)\"|no such table: (\w+)"
+        r"|Referenced (?:update )?column \"?(\w+)\"? not found",
+        "{} is not there, though it was loaded: --full-refresh makes tables anew that"
+        " somebody changed.",
+    ),
+)
+
+
+def explain(error: BaseException) -> str:
+    """Return the one sentence that explains an exception.
+
+    Args:
+        error (BaseException): What was raised, with its causes.
+
+    Returns:
+        str: What was wrong, and the way out.
+    """
+    chain = [*causes(error)]
+    for each in chain:
+        if isinstance(each, HarvestError):
+            return str(each)
+    for each in reversed(chain):
+        for kind, sentence in SENTENCES:
+            if isinstance(each, kind) and (said := sentence(each)):
+                return said
+    words = " ".join(" ".join(str(each).split()) for each in reversed(chain))
+    for told in TOLD:
+        if found := re.search(told.pattern, words, re.IGNORECASE):
+            return told.sentence.format(next(filter(None, found.groups()), "It"))
+    return (
+        f"The run ended with a {type(chain[-1]).__name__}, which nobody foresaw: -v shows"
+        " all of it."
+    )
+
+
+def causes(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """Yield an exception and what it was caused by, the innermost last."""
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def stopped_by(error: BaseException, received: List[int]) -> Optional[int]:
+    """Return the signal that ended a run, if one did.
+
+    Args:
+        error (BaseException): What was raised.
+        received (List[int]): Signals that came.
+
+    Returns:
+        Optional[int]: Its number, such as `signal.SIGTERM`.
+    """
+    for each in causes(error):
+        if isinstance(each, SignalReceivedException):
+            return int(each.signal_code)
+    return received[-1] if received else None
+
+
+def _file_trouble(error: Any) -> Optional[str]:
+    """Explain what the system says of a file."""
+    if error.filename is None:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return TOLD[4].sentence if full else None
+    path = Path(os.fsdecode(error.filename)).absolute()
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{path} is too large for its disk, or the disk is full: make room."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            f"{path} cannot be written{_owner(path)}: run as that user, give it to yours"
+            " (chown -R), or set another folder (DLT_DATA_DIR for dlt's own files)."
+        )
+    if error.errno == errno.ENOENT:
+        return f"{path} is not there: something else deletes it, or the folder is wrong."
+    return f"{path} cannot be used ({errno.errorcode.get(error.errno or 0, 'unknown')})."
+
+
+def _owner(path: Path) -> str:
+    for each in (path, *path.parents):
+        try:
+            return f", for it belongs to {each.owner()}" if each.exists() else ""
+        except (OSError, KeyError, NotImplementedError):
+            continue
+    return ""
+
+
+def _toml_trouble(error: Any) -> Optional[str]:
+    """Explain which settings file cannot be read, and why."""
+    for path in map(Path, error.full_paths):
+        if path.is_file() and (wrong := _wrong_in(path)):
+            return f"{path.absolute()} cannot be read: {wrong}."
+    return f"{error.file_name} cannot be read: see that it is TOML, stored as UTF-8."
+
+
+def _wrong_in(path: Path) -> str:
+    import tomlkit
+
+    content = path.read_bytes()
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return "it begins with a byte order mark; store it as UTF-8 without BOM"
+    try:
+        tomlkit.parse(content.decode())
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return f"line {line} is not UTF-8; store it in that encoding"
+    except tomlkit.exceptions.TOMLKitError as error:
+        line = int(getattr(error, "line", 0) or 0)
+        return f"line {line} is not TOML, which has text in quotes: name = \"value\""
+    return ""
+
+
+def _missing_setting(error: Any) -> str:
+    names = [
+        trace.key
+        for traces in error.traces.values()
+        for trace in _own(traces)
+        if trace.provider == "Environment Variables"
+    ]
+    first = names[0] if names else " and ".join(error.fields)
+    return (
+        f"{' and '.join(error.fields)} of {error.spec_name.replace('Configuration', '')}"
+        f" is not set: put it into .dlt/secrets.toml, or {first} into the environment"
+        " (https://dlthub.com/docs/dlt-ecosystem/destinations tells what it is)."
+    )
+
+
+def _own(traces: Any) -> List[Any]:
+    return list(traces) if isinstance(traces, (list, tuple)) else []
+
+
+def _wrong_kind(error: Any) -> str:
+    kind = getattr(error.hint, "__name__", error.hint)
+    return f"{error.field_name} is {error.field_value!r}, but must be {kind}."
+
+
+def _missing_package(error: Any) -> str:
+    return (
+        f"{error.caller} needs packages that are not installed: pip install"
+        f" {' '.join(repr(name) for name in error.dependencies)}."
+    )
+
+
+def _frozen(error: Any) -> str:
+    what = f"{error.table_name}.{error.column_name}" if error.column_name else error.table_name
+    return (
+        f"Harvest sent {what}, which the schema contract does not allow: nothing was"
+        " loaded. Change the contract, or load without it."
+    )
+
+
+SENTENCES: Tuple[Tuple[Type[BaseException], Callable[[Any], Optional[str]]], ...] = (
+    (ConfigValueCannotBeCoercedException, _wrong_kind),
+    (ConfigFieldMissingException, _missing_setting),
+    (TomlProviderReadException, _toml_trouble),
+    (ExternalSchedulerNotAvailable, lambda error: NO_INTERVAL),
+    (MissingDependencyException, _missing_package),
+    (DataValidationError, _frozen),
+    (OSError, _file_trouble),
+)

@@ -1,0 +1,126 @@
+"""Tables that somebody changed by hand: the load says so, and a full refresh restores them."""
+
+import os
+import uuid
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import duckdb
+import psycopg2
+import pytest
+
+from sandbox import Server
+from tests.copy import Copy
+from tests.test_script import environment, run
+
+SOME = ("clients", "roles", "time_entries", "invoices", "invoice_payments", "time_team")
+
+
+class Place:
+    """A dataset, and what people do to it."""
+
+    def __init__(self, server: Server, address: str) -> None:
+        self.server = server
+        self.address = address
+        self.arguments = ["--resources", ",".join(SOME)]
+        self.env = environment(server)
+        if address:
+            self.arguments += ["--destination", "postgres"]
+            self.env["DESTINATION__POSTGRES__CREDENTIALS"] = address
+
+    def run(self, *arguments: str) -> Any:
+        return run(*arguments, *self.arguments, env=self.env)
+
+    def load(self, *arguments: str) -> None:
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+
+    def do(self, sql: str) -> List[Any]:
+        connection: Any
+        if self.address:
+            connection = psycopg2.connect(self.address)
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(sql)
+        else:
+            connection = duckdb.connect("harvest.duckdb")
+            cursor = connection.execute(sql)
+        rows = cursor.fetchall() if cursor.description else []
+        connection.close()
+        return [*rows]
+
+    def check(self) -> None:
+        """Asserts that the tables are whole, and of the right types."""
+        os.environ.update(
+            {name: text for name, text in self.env.items() if name.startswith("DESTINATION__")}
+        )
+        copy = Copy(
+            self.server,
+            "postgres" if self.address else "duckdb",
+            dataset="harvest_data",
+        )
+        copy.pipeline.sync_destination()
+        copy.check(*SOME)
+        kinds = self.do(
+            "SELECT data_type FROM information_schema.columns WHERE table_schema = 'harvest_data'"
+            " AND table_name = 'time_entries' AND column_name IN ('hours', 'spent_date')"
+        )
+        assert {kind.upper().split("(")[0] for (kind,) in kinds} <= {"DECIMAL", "NUMERIC", "DATE"}
+
+
+@pytest.fixture
+def place(server: Server, destination: str, request: pytest.FixtureRequest) -> Iterator[Place]:
+    if destination == "duckdb":
+        yield Place(server, "")
+        return
+    postgres = request.getfixturevalue("postgres")
+    name = f"hand_{uuid.uuid4().hex[:8]}"
+    owner = psycopg2.connect(postgres)
+    owner.autocommit = True
+    owner.cursor().execute(f"CREATE DATABASE {name}")
+    yield Place(server, postgres.replace("/postgres?", f"/{name}?"))
+    owner.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
+    owner.close()
+
+
+BROKEN: Dict[str, List[str]] = {
+    "DROP TABLE harvest_data.clients": ["table clients is missing"],
+    "DROP TABLE harvest_data.roles": ["table roles is missing"],
+    "DROP TABLE harvest_data.invoices__line_items": ["invoices__line_items is missing"],
+    "DROP TABLE harvest_data.time_team": ["table time_team is missing"],
+    "ALTER TABLE harvest_data.time_entries DROP COLUMN notes": ["column notes of time_entries"],
+    "ALTER TABLE harvest_data.time_entries DROP COLUMN _dlt_id": ["_dlt_id of time_entries"],
+    "ALTER TABLE harvest_data.time_entries ALTER rounded_hours TYPE double precision": [
+        "time_entries.rounded_hours is double where it was decimal"
+    ],
+    "ALTER TABLE harvest_data.time_entries ALTER spent_date TYPE varchar": [
+        "time_entries.spent_date is text where it was date"
+    ],
+    "DROP TABLE harvest_data._dlt_loads": ["_dlt_loads"],
+    "DROP TABLE harvest_data._dlt_version": ["_dlt_version"],
+    "DROP TABLE harvest_data._dlt_pipeline_state": ["_dlt_pipeline_state"],
+    "DELETE FROM harvest_data._dlt_loads": [],
+    "DELETE FROM harvest_data._dlt_version": [],
+    "DELETE FROM harvest_data._dlt_pipeline_state": [],
+}
+"""What people do, and what the load says; nothing where it heals that."""
+
+
+@pytest.mark.parametrize("sql", list(BROKEN))
+def test_changed_by_hand(place: Place, sql: str) -> None:
+    place.load()
+    place.do(sql)
+    done = place.run()
+    if words := BROKEN[sql]:
+        assert done.returncode == 1, done.stdout
+        (line,) = done.stderr.splitlines()
+        for word in (*words, "--full-refresh", "harvest_data"):
+            assert word in line
+    else:
+        assert done.returncode == 0, done.stderr
+        place.check()
+    place.load("--full-refresh")
+    place.check()
+    # and from there as ever
+    place.load()
+    place.check()
