@@ -69,7 +69,7 @@ async def compare_whole(check: Check, found: TableComparison) -> None:
     elif stream.rows_in:
         rows = await all_rows(check.context.client, stream)
     else:
-        rows = (await check.context.company()).rows
+        rows = [await check.context.company()]
     found.harvest = len(rows)
     forms = check.forms(stream)
     loaded = check.as_loaded(stream, rows)
