@@ -1,8 +1,6 @@
 """A comparison tells the truth: whatever was changed by hand or by Harvest, read or refused."""
 
-from datetime import date, timedelta
-from decimal import Decimal
-from typing import Any, Dict, Set
+from typing import Any, Dict
 
 import pytest
 from dlt.pipeline.helpers import pipeline_drop
@@ -14,7 +12,7 @@ from sandbox import Account, Server
 from sandbox.fields import Fields
 from tests.copy import Copy, Row
 from tests.test_destinations import Delta
-from tests.test_reconcile import REPORTS, check, differing, heal, removed, repair, sql, streams
+from tests.test_reconcile import check, differing, heal, removed, repair, sql, streams
 
 ENTRIES = ("time_entries", "clients")
 
@@ -160,7 +158,7 @@ def test_a_dropped_column(server: Server, destination: str) -> None:
 def test_a_table_that_dlt_was_told_to_drop(server: Server) -> None:
     copy = Copy(server)
     copy.run("clients", "tasks")
-    drop(copy.pipeline, resources=["clients"])
+    pipeline_drop(copy.pipeline, resources=["clients"])()
     result = check(copy, "clients", "tasks")
     assert differing(result) == {"clients"}
     assert "the table clients is missing" in comparison(result, "clients").verdict
@@ -484,4 +482,3 @@ def test_a_connection_that_the_server_closes(
         assert verify(copy.pipeline, copy.source(), deep=True).equal
     finally:
         sql(copy, "ALTER DATABASE postgres RESET idle_session_timeout")
-

@@ -19,8 +19,8 @@ class TableComparison:
         stream (str): Name of the stream.
         here (int): Rows in the destination.
         harvest (Optional[int]): Rows in Harvest; None if they were not counted.
-        amount_here (Optional[Decimal]): Rounded hours of time entries, in hours; money of
-            other streams, in the currencies of the account added up.
+        amount_here (Optional[Decimal]): Rounded hours of time entries, in hours; money
+            of other streams, in the currencies of the account added up.
         amount_harvest (Optional[Decimal]): The same in Harvest.
         missing (Dict[Key, Row]): Rows that only Harvest has.
         different (Dict[Key, Row]): Rows that differ, as Harvest has them.
@@ -30,8 +30,8 @@ class TableComparison:
         windows (List[Window]): Windows of a report that are no longer true.
         absent (List[str]): Tables that the destination should have, and has not.
         days (Set[date]): Days of the rows that differ.
-        kept (bool): Nothing is removed of it, for the token's owner may see less than the
-            one who loaded it.
+        kept (bool): Nothing is removed of it, for the token's owner may see less than
+            the one who loaded it.
         note (str): Why it was not compared, or not altogether.
         status (Outcome): The outcome if no difference was found.
     """
@@ -57,7 +57,8 @@ class TableComparison:
     def outcome(self) -> Outcome:
         """Return whether it is equal, different, not compared, or not covered.
 
-        `not covered` is what this comparison does not look at, or the account has not got.
+        `not covered` is what this comparison does not look at, or the account has not
+        got.
         """
         return "different" if self._differences else self.status
 
@@ -105,9 +106,10 @@ class Result(NamedTuple):
     Attributes:
         comparisons (List[TableComparison]): One for each selected stream.
         requests (int): Requests that it took.
-        deleted (str): What became of rows that are deleted in Harvest: `remove`, `mark` or
-            `ignore`.
-        unrepaired (List[str]): A sentence for each thing that `reconcile` could not repair.
+        deleted (str): What became of rows that are deleted in Harvest: `remove`, `mark`
+            or `ignore`.
+        unrepaired (List[str]): A sentence for each thing that `reconcile` could not
+            repair.
     """
 
     comparisons: List[TableComparison]

@@ -3,7 +3,7 @@
 from array import array
 from contextlib import ExitStack, nullcontext, suppress
 from datetime import date  # noqa: I251
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import dlt
 from dlt.common import Decimal
@@ -15,24 +15,13 @@ from dlt.destinations.sql_client import WithSqlClient
 
 from ..exceptions import HarvestError
 from ..settings import STREAMS, Stream
-from .values import as_day, as_decimal
 from ..typing import Key, Row
 from .segments import Figures
+from .sql import COUNTED
+from .values import as_day, as_decimal
 
 BATCH = 10_000
 """Rows that are fetched at once."""
-COUNTED = {
-    "billed": ("is_billed", "t.is_billed", {"is_billed": "true"}),
-    **{
-        status: (
-            "approval_status",
-            f"t.approval_status = '{status}'",
-            {"approval_status": status},
-        )
-        for status in ("approved", "submitted")
-    },
-}
-"""What is counted besides all rows: its column, a condition, and Harvest's filter."""
 
 
 class StoredTables:
@@ -43,7 +32,8 @@ class StoredTables:
         schema_name (str): The schema of its `harvest_source`.
 
     Raises:
-        HarvestError: dlt cannot read such a destination, or its columns have other names.
+        HarvestError: dlt cannot read such a destination, or its columns have other
+            names.
 
     Examples:
         >>> with StoredTables(pipeline, "harvest") as stored:
@@ -61,15 +51,16 @@ class StoredTables:
             naming = self.schema.naming.name()
             raise HarvestError(
                 f"The tables of {pipeline.dataset_name} are named by the convention"
-                f" {naming} (SCHEMA__NAMING), and only those of snake_case, dlt's default,"
-                " can be compared with Harvest."
+                f" {naming} (SCHEMA__NAMING), and only those of snake_case, dlt's"
+                " default, can be compared with Harvest."
             )
         with pipeline.destination_client(schema_name) as client:
             self.in_files = isinstance(client, FilesystemClient)
             if not isinstance(client, WithSqlClient):
                 raise HarvestError(
-                    f"{pipeline.dataset_name} cannot be compared with Harvest, since dlt"
-                    " reads nothing back from such a destination: load without comparing."
+                    f"{pipeline.dataset_name} cannot be compared with Harvest, since"
+                    " dlt reads nothing back from such a destination: load without"
+                    " comparing."
                 )
         formats = {table.get("table_format") for table in self.schema.tables.values()}
         # plain files, of which the newest version of each row counts
@@ -102,7 +93,7 @@ class StoredTables:
     # ---------------------------------------------------------------- tables
 
     def columns(self, table: str) -> TTableSchemaColumns:
-        """Return the columns of a table that are there; none if there is no such table."""
+        """Return the columns that a table has; none if there is no such table."""
         declared = self.schema.tables.get(table, {}).get("columns", {})
         if self._there is None:
             return declared
@@ -111,11 +102,15 @@ class StoredTables:
 
     def has(self, table: str, *columns: str) -> bool:
         """Return whether there is such a table with such columns."""
-        return self.count(table) is not None and self.columns(table).keys() >= set(columns)
+        return self.count(table) is not None and self.columns(table).keys() >= set(
+            columns
+        )
 
     def lists_of(self, table: str) -> List[str]:
         """Return the tables of the lists in the rows of a table, at any depth."""
-        below = [n for n, each in self.schema.tables.items() if each.get("parent") == table]
+        below = [
+            n for n, each in self.schema.tables.items() if each.get("parent") == table
+        ]
         return [*below, *(name for each in below for name in self.lists_of(each))]
 
     def absent(self, stream: str) -> List[str]:
@@ -132,7 +127,9 @@ class StoredTables:
             lost = table["columns"].keys() - self.columns(name).keys()
             if lost < table["columns"].keys():
                 # a column without a type has had no value yet
-                lost = {each for each in lost if table["columns"][each].get("data_type")}
+                lost = {
+                    each for each in lost if table["columns"][each].get("data_type")
+                }
                 found += [f"{name}.{column}" for column in sorted(lost)]
             else:
                 found.append(name)
@@ -157,7 +154,8 @@ class StoredTables:
         """Show a table in files as it would be in a database.
 
         Of plain files that is the newest version of each row. Delta tables are shown by
-        the package that wrote them, for DuckDB would fetch an extension from the network.
+        the package that wrote them, for DuckDB would fetch an extension from the
+        network.
         """
         files = self._sql.remote_client
         table = files.prepare_load_table(name)
@@ -187,7 +185,8 @@ class StoredTables:
     def _batches(self, sql: str) -> Iterator[List[Tuple[Any, ...]]]:
         """Yield the rows that a query gives, batch by batch.
 
-        A server may have closed the connection while Harvest was slow: it is opened anew.
+        A server may have closed the connection while Harvest was slow: it is opened
+        anew.
         """
         with ExitStack() as open_cursor:
             try:
@@ -222,7 +221,9 @@ class StoredTables:
 
     def amount(self, stream: Stream) -> Decimal:
         """Return the sum of what `Stream.amount` names."""
-        rows = self.query(f"SELECT SUM(t.{stream.amount}) FROM {self.source(stream.name)}")
+        rows = self.query(
+            f"SELECT SUM(t.{stream.amount}) FROM {self.source(stream.name)}"
+        )
         return as_decimal(rows[0][0])
 
     def keys(self, stream: Stream, condition: str = "") -> Set[Key]:
@@ -260,7 +261,9 @@ class StoredTables:
             return set()
         conditions = [f"t.{column} IS NOT NULL", *([condition] if condition else [])]
         named = self.source(stream, " AND ".join(conditions))
-        return {row[0] for row in self.query(f"SELECT DISTINCT t.{column} FROM {named}")}
+        return {
+            row[0] for row in self.query(f"SELECT DISTINCT t.{column} FROM {named}")
+        }
 
     def days(self, stream: Stream) -> Dict[date, Figures]:
         """Return what is counted and summed up of a dated stream, by day."""
@@ -313,31 +316,7 @@ class StoredTables:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def source(self, table: str, condition: str = "") -> str:
-        """Return what stands behind FROM for the rows that are not marked as deleted."""
+        """Return what stands behind FROM for the rows not marked as deleted."""
         alive = "t.deleted_at IS NULL" if "deleted_at" in self.columns(table) else ""
         where = " AND ".join(part for part in (alive, condition) if part)
         return f"{self.name(table)} t" + (f" WHERE {where}" if where else "")
-
-
-def is_one_of(columns: Sequence[str], keys: Iterable[Key]) -> str:
-    """Return a condition that holds for the rows with these keys.
-
-    A condition on each of two columns lets other pairs pass, too.
-
-    >>> is_one_of(["user_id", "id"], [(1, 5)])
-    't.user_id IN (1) AND t.id IN (5)'
-    """
-    return " AND ".join(
-        f"t.{name} IN ({', '.join(sorted({literal(value) for value in values}))})"
-        for name, values in zip(columns, zip(*keys, strict=True), strict=False)
-    )
-
-
-def literal(value: Any) -> str:
-    """Return a value in SQL: a whole number, or a text or date."""
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, date):
-        return f"DATE '{value}'"
-    text = str(value).replace("'", "''")
-    return f"'{text}'"

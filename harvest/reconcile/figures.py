@@ -1,7 +1,7 @@
 """What differs between a long list and its table, by counts and sums.
 
-A list of 200,000 rows has 100 pages. Counts and sums of its years take a few requests, and
-lead to the rows that differ (see segments.py).
+A list of 200,000 rows has 100 pages. Counts and sums of its years take a few requests,
+and lead to the rows that differ (see segments.py).
 """
 
 from array import array
@@ -16,12 +16,14 @@ from ..settings import PER_PAGE, STREAMS
 from ..typing import Row, Window
 from .check import Check, not_in, together
 from .comparison import TableComparison
-from .destination import COUNTED
 from .reading import prove, read, total
-from .segments import Bisection, Figures, gaps, within, years_of
+from .segments import Bisection, Figures, gaps, years_of
+from .sql import COUNTED
 
 
-async def compare_figures(check: Check, found: TableComparison, approvals: bool) -> None:
+async def compare_figures(
+    check: Check, found: TableComparison, approvals: bool
+) -> None:
     """Compare a long list with its table.
 
     Args:

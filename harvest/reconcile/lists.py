@@ -1,7 +1,7 @@
 """What differs between Harvest's lists and their tables, row by row.
 
-Short lists are read whole, which costs no more requests than to count them. Long ones are
-compared by figures, unless each row is to be compared.
+Short lists are read whole, which costs no more requests than to count them. Long ones
+are compared by figures, unless each row is to be compared.
 """
 
 from array import array
@@ -13,9 +13,9 @@ from ..streams.due import years_due
 from ..typing import Rows
 from .check import Check, links_to, not_in
 from .comparison import TableComparison
-from .destination import is_one_of
 from .figures import compare_figures
 from .reading import prove, read
+from .sql import is_one_of
 from .values import days_in
 
 WHOLE_PAGES = 5
@@ -38,8 +38,10 @@ async def compare_list(check: Check, found: TableComparison) -> None:
             found.days |= days_in([each.columns.get(stream.dated)])
 
 
-async def _compare_ids(check: Check, found: TableComparison, seen: "array[int]") -> None:
-    """Find what was deleted, and what is deleted with it, when a list was read whole."""
+async def _compare_ids(
+    check: Check, found: TableComparison, seen: "array[int]"
+) -> None:
+    """Find what was deleted, and what is deleted with it, after a whole reading."""
     stream = STREAMS[found.stream]
     links = [link for link in links_to(stream.name) if link[0] in check.found]
     here = check.stored.ids_of(stream)
@@ -65,7 +67,9 @@ async def compare_whole(check: Check, found: TableComparison) -> None:
     if stream.per_year:
         years = years_due(date.today())
         condition = is_one_of(["year"], [(year,) for year in years])
-        rows = [row for year in years for row in await _rows_of_year(check, stream, year)]
+        rows = [
+            row for year in years for row in await _rows_of_year(check, stream, year)
+        ]
     elif stream.rows_in:
         rows = await all_rows(check.context.client, stream)
     else:

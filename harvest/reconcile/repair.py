@@ -1,4 +1,4 @@
-"""Writing what a comparison found: rows that are missing or differ, and what is deleted."""
+"""Writing what a comparison found: missing, different and deleted rows."""
 
 from datetime import datetime, timezone  # noqa: I251
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
@@ -13,9 +13,9 @@ from ..streams.values import storable
 from ..typing import Key, Row, Rows, Window
 from .check import Check
 from .comparison import TableComparison
-from .destination import is_one_of
 from .prints import name_of
 from .rows import Stored
+from .sql import is_one_of
 
 REMOVED = "removed_rows"
 """The table of the rows that were removed."""
@@ -108,7 +108,9 @@ class Repair:
             # by key alone, rows that are kept stay beside the others
             as_set = removes or not stream.primary_key
             columns.update({name: {"merge_key": as_set} for name in stream.merge_key})
-        if stream.report or not self._is_delta and (removes or not stream.primary_key):
+        if stream.report or (
+            not self._is_delta and (removes or not stream.primary_key)
+        ):
             empty = [key for key, family in families.items() if not family]
             rows += [tombstone(stream, _values(stream, key)) for key in empty]
         return self._resource(found, rows + self._deletions(found), columns)
@@ -131,7 +133,9 @@ class Repair:
                 row: Row = dict(zip(stream.key, each.key, strict=True))
                 if stream.parent:
                     # 0 is no parent: these rows go, and not all that their parent has
-                    parent = each.columns[stream.parent_key] if self._stored.appends else 0
+                    parent = (
+                        each.columns[stream.parent_key] if self._stored.appends else 0
+                    )
                     row = {stream.parent_key: parent, **row}
                 rows.append({**row, "deleted_at": now})
         return rows
@@ -156,7 +160,9 @@ class Repair:
         }
         whole: Set[Key] = set()
         for parent in parents:
-            keys = self._stored.keys(stream, is_one_of([stream.parent_key], [(parent,)]))
+            keys = self._stored.keys(
+                stream, is_one_of([stream.parent_key], [(parent,)])
+            )
             if keys <= found.deleted or (parent,) in families:
                 whole |= keys & found.deleted
         return whole

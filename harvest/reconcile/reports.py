@@ -1,4 +1,4 @@
-"""Which windows of the reports are no longer true: by the entries stored, and by reading."""
+"""Which windows of reports are no longer true: by stored entries, and by reading."""
 
 from datetime import date, timedelta  # noqa: I251
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -11,44 +11,34 @@ from ..streams.reports import window_params
 from ..typing import Row, Rows, Window
 from .check import Check, together
 from .comparison import TableComparison
-from .destination import StoredTables, is_one_of
-from .prints import Described, Group, WindowPrint, by_window, name_of, print_of, within
+from .destination import StoredTables
+from .prints import Described, Group, Prints, WindowPrint, by_window, print_of, within
 from .rows import same
+from .sql import is_one_of
+from .state import SourceState
 from .values import as_day, as_decimal, moment
 
 SLACK = timedelta(seconds=10)
 """A report that was asked for so soon after a change may have been made before it."""
 INVOICED = "invoices__line_items"
 """What was invoiced of each project."""
-Prints = Dict[Window, WindowPrint]
 
 
 class ReportWindows:
-    """The windows of the reports, beside the time entries and expenses in a destination.
+    """The windows of the reports, beside the time entries and expenses stored.
 
     Args:
         check (Check): The comparison.
-        state (Dict[str, Any]): State of the source.
+        state (SourceState): State of the source.
     """
 
-    def __init__(self, check: Check, state: Row) -> None:
+    def __init__(self, check: Check, state: SourceState) -> None:
         self._check = check
         self._stored = check.stored
         self._state = state
         self._groups: Dict[Any, List[Group]] = {}
         self._described: Described = {}
         self._invoiced: Optional[Dict[Any, Decimal]] = None
-
-    def windows(self, stream: Stream) -> List[Window]:
-        """Return the windows that were loaded of a report."""
-        known = self._state.get("resources", {}).get(stream.name, {}).get("windows", [])
-        return [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in known]
-
-    def read_at(self, stream: Stream, window: Window) -> Optional[str]:
-        """Return when a window was read, by Harvest's clock."""
-        resource = self._state.get("resources", {}).get(stream.name, {})
-        read_at: Optional[str] = resource.get("read_at", {}).get(name_of(window))
-        return read_at
 
     # ------------------------------------------------------- without a request
 
@@ -91,20 +81,26 @@ class ReportWindows:
         self, stream: Stream, window: Window, seen: WindowPrint, loading: bool
     ) -> bool:
         assert stream.report
-        before = self._state.get("looks", {}).get(stream.name, {}).get(name_of(window))
-        read_at = self.read_at(stream, window)
-        known = before and before[0] == read_at
-        if known and before[1] != seen.digest:
+        known = self._state.look(stream, window)
+        if known and known != seen.digest:
             return True
         if not seen.agrees and (not known or not loading):
             return True
         if known or not loading:
             return False
+        read_at = self._state.read_at(stream, window)
         found = self._check.found
-        days = [d for name in stream.report.made_of if name in found for d in found[name].days]
+        days = [
+            d
+            for name in stream.report.made_of
+            if name in found
+            for d in found[name].days
+        ]
         if any(window[0] <= day <= window[1] for day in days):
             return True
-        return bool(read_at and seen.newest and moment(seen.newest) >= moment(read_at) - SLACK)
+        return bool(
+            read_at and seen.newest and moment(seen.newest) >= moment(read_at) - SLACK
+        )
 
     def prints(self, stream: Stream) -> Prints:
         """Return the prints of the windows of a report."""
@@ -119,7 +115,7 @@ class ReportWindows:
         ]
         described = self._described_by(report, groups)
         found = {}
-        for window in self.windows(stream):
+        for window in self._state.windows(stream):
             inside = within(groups, window)
             found[window] = print_of(
                 report, rows.get(window, []), inside, described, self._fees()
@@ -164,7 +160,7 @@ class ReportWindows:
     # ------------------------------------------------------- what is stored here
 
     def _groups_of(self, source: str, report: Report) -> List[Group]:
-        """Return the entries or expenses by month, project, and what a report groups by."""
+        """Return what a report sums up, by month, project, and what it groups by."""
         column = f"{report.key[: -len('_id')]}__id"
         if (source, column) not in self._groups:
             stored, stream = self._stored, STREAMS[source]
@@ -179,14 +175,14 @@ class ReportWindows:
                     as_decimal(amount),
                     bool(running),
                     newest,
-                    str([as_decimal(figure).normalize() for figure in figures]),
+                    str([as_decimal(each).normalize() for each in others]),
                 )
-                for year, month, project, subject, amount, running, newest, *figures in rows
+                for year, month, project, subject, amount, running, newest, *others in rows
             ]
         return self._groups[source, column]
 
     def _owners(self, report: Report, column: str) -> Dict[Any, Any]:
-        """Return what the records that a report goes through belong to, such as a client.
+        """Return what the records of a report belong to, such as a client.
 
         Ids in entries are those of the time of reading; those of a project are newer.
         """
@@ -216,7 +212,9 @@ class ReportWindows:
         """Return the stream that a column of the entries refers to."""
         table = self._stored.schema.tables[report.made_of[0]]
         references: Any = table.get("references") or []
-        names = (each["referenced_table"] for each in references if column in each["columns"])
+        names = (
+            each["referenced_table"] for each in references if column in each["columns"]
+        )
         return next(names, "")
 
     def _records(self, name: str) -> Dict[Any, Row]:
@@ -226,7 +224,9 @@ class ReportWindows:
             stored = self._stored
             if name in STREAMS and stored.has(name, "id", "updated_at"):
                 columns = [
-                    each for each in STREAMS[name].described_by if stored.has(name, each)
+                    each
+                    for each in STREAMS[name].described_by
+                    if stored.has(name, each)
                 ]
                 columns = ["id", "updated_at", *columns]
                 names = ", ".join(f"t.{each}" for each in columns)
@@ -236,16 +236,18 @@ class ReportWindows:
         return self._described[name]
 
     def _fees(self) -> Dict[Any, Decimal]:
-        """Return what was invoiced of each project, which leaves less of a fixed fee."""
+        """Return what was invoiced of each project: that leaves less of a fixed fee."""
         if self._invoiced is None:
             self._invoiced = {}
             stored = self._stored
-            if stored.has("invoices", "deleted_at") and stored.has(INVOICED, "project__id"):
+            if stored.has("invoices", "deleted_at") and stored.has(
+                INVOICED, "project__id"
+            ):
                 items, invoices = stored.name(INVOICED), stored.name("invoices")
                 rows = stored.query(
-                    f"SELECT i.project__id, SUM(i.amount) FROM {items} i JOIN {invoices} t"
-                    " ON i._dlt_parent_id = t._dlt_id WHERE t.deleted_at IS NULL"
-                    " GROUP BY i.project__id"
+                    f"SELECT i.project__id, SUM(i.amount) FROM {items} i"
+                    f" JOIN {invoices} t ON i._dlt_parent_id = t._dlt_id"
+                    " WHERE t.deleted_at IS NULL GROUP BY i.project__id"
                 )
                 self._invoiced = {key: as_decimal(amount) for key, amount in rows}
         return self._invoiced
@@ -268,7 +270,8 @@ def _group_query(stored: StoredTables, stream: Stream, column: str) -> str:
     return (
         f"SELECT EXTRACT(YEAR FROM {day}) AS y, EXTRACT(MONTH FROM {day}) AS m,"
         f" t.project__id AS p, {subject} AS s, SUM({amount}) AS a,"
-        f" MAX(CASE WHEN {running} THEN 1 ELSE 0 END) AS r, {newest} AS u, COUNT(*) AS n,"
+        f" MAX(CASE WHEN {running} THEN 1 ELSE 0 END) AS r, {newest} AS u,"
+        " COUNT(*) AS n,"
         f" {', '.join(f'{each} AS f{n}' for n, each in enumerate(sums))}"
         f" FROM {stored.source(stream.name, f'{day} IS NOT NULL')}"
         " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
@@ -277,4 +280,7 @@ def _group_query(stored: StoredTables, stream: Stream, column: str) -> str:
 
 def _as_days(row: Row) -> Row:
     """Return a row of a report with its window as days."""
-    return {**row, **{name: as_day(row[name]) for name in ("period_start", "period_end")}}
+    return {
+        **row,
+        **{name: as_day(row[name]) for name in ("period_start", "period_end")},
+    }

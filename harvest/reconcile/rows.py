@@ -2,17 +2,28 @@
 
 import re
 from collections import Counter, defaultdict
-from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Dict,
+    Hashable,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from ..api.decoding import identifies
 from ..settings import Stream
 from ..streams.values import storable, value_at
 from ..typing import Key, Row
-from .destination import StoredTables, is_one_of
+from .destination import StoredTables
+from .sql import is_one_of
 from .values import comparable
 
 VARIANT = re.compile(r"(.+)__v_[a-z]+")
-"""The column beside another one for values that do not fit it, such as `hours__v_text`."""
+"""The column beside another for values that do not fit it: `hours__v_text`."""
 GROWING = frozenset(("hours", "hours_without_timer", "rounded_hours"))
 """What grows all the time while the timer of an entry runs."""
 
@@ -59,18 +70,22 @@ class RowForms:
     Args:
         stored (StoredTables): The destination.
         stream (Stream): The stream.
-        names (bool): Compare names of other records, too. Harvest does not say when they
-            change, and their ids are the truth.
+        names (bool): Compare names of other records, too. Harvest does not say when
+            they change, and their ids are the truth.
     """
 
-    def __init__(self, stored: StoredTables, stream: Stream, names: bool = False) -> None:
+    def __init__(
+        self, stored: StoredTables, stream: Stream, names: bool = False
+    ) -> None:
         self._stored = stored
         self._stream = stream
         self._names = names
-        self._columns: Dict[str, Dict[str, Tuple[str, Optional[str]]]] = defaultdict(dict)
+        self._columns: Dict[str, Dict[str, Tuple[str, Optional[str]]]] = defaultdict(
+            dict
+        )
 
     def of_harvest(self, row: Row) -> Form:
-        """Return the form of a row as Harvest has it, laid out in tables as in a load."""
+        """Return the form of a row of Harvest, laid out in tables as in a load."""
         schema = self._stored.schema
         fitted = next(iter(storable(schema, self._stream, [row])), row)
         pieces = schema.normalize_data_item(fitted, "", self._stream.name)
@@ -112,7 +127,9 @@ class RowForms:
             alias = "t" if depth == len(path) - 1 else f"t{depth}"
             source += f" JOIN {name(above)} {alias}"
             source += f" ON t{depth - 1}._dlt_parent_id = {alias}._dlt_id"
-        alive = self._stored.source(self._stream.name, condition).partition(" WHERE ")[2]
+        alive = self._stored.source(self._stream.name, condition).partition(" WHERE ")[
+            2
+        ]
         where = f" WHERE {alive}" if alive else ""
         rows = self._stored.rows_of(table, f"{source}{where}", "t0", also="t._dlt_id")
         return [(row.pop("t._dlt_id"), row) for row in rows]
@@ -157,9 +174,9 @@ class RowForms:
             contract = schema.resolve_contract_settings_for_table(self._stream.name)
             if contract["columns"] != "evolve":
                 return "", None
-        return column, schema.tables.get(table, {}).get("columns", {}).get(column, {}).get(
-            "data_type"
-        )
+        return column, schema.tables.get(table, {}).get("columns", {}).get(
+            column, {}
+        ).get("data_type")
 
 
 def nested(row: Row) -> Row:
@@ -183,7 +200,7 @@ def nested(row: Row) -> Row:
 
 
 def key_of(stream: Stream, row: Row) -> Optional[Key]:
-    """Return the key of a row of Harvest; None if it has none, and is not stored either.
+    """Return the key of a row of Harvest; None if it has none, and is not stored.
 
     >>> key_of(STREAMS["clients"], {"id": "7"})
     (7,)
