@@ -169,7 +169,7 @@ class ReportWindows:
             self._groups[source, column] = [
                 Group(
                     source,
-                    date(int(year), int(month), 1),
+                    date(int(y), int(m), 1),
                     project,
                     owners.get(project, subject),
                     as_decimal(amount),
@@ -177,7 +177,7 @@ class ReportWindows:
                     newest,
                     str([as_decimal(each).normalize() for each in others]),
                 )
-                for year, month, project, subject, amount, running, newest, *others in rows
+                for y, m, project, subject, amount, running, newest, *others in rows
             ]
         return self._groups[source, column]
 
