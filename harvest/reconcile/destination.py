@@ -208,6 +208,8 @@ class StoredTables:
     def _connect_again(self) -> None:
         self.__exit__()
         self._viewed.clear()
+        # dlt takes a connection that it could not close for an open one
+        self._dataset = self._pipeline.dataset(schema=self.schema)
         self._dataset.__enter__()
 
     def count(self, table: str) -> Optional[int]:

@@ -88,7 +88,11 @@ class Repair:
             rows = [tombstone(stream, _values(stream, each)) for each in found.windows]
             return self._resource(found, rows, {})
         rows = [
-            {**dict(zip(stream.key, key, strict=True)), "deleted_at": now}
+            {
+                **dict.fromkeys(stream.merge_key, 0),
+                **dict(zip(stream.key, key, strict=True)),
+                "deleted_at": now,
+            }
             for key in found.twice
         ]
         return self._resource(found, rows, {"deleted_at": {"hard_delete": True}})
@@ -185,6 +189,10 @@ class Repair:
     ) -> DltResource:
         stream = STREAMS[found.stream]
         key = stream.key if self._is_delta else stream.primary_key
+        if self._is_delta and stream.report:
+            # a row that removes a window has no other key
+            loose = [name for name in stream.key if name not in stream.merge_key]
+            columns = {**columns, **{name: {"nullable": True} for name in loose}}
 
         @dlt.resource(
             name=stream.name,
