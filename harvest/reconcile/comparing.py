@@ -213,7 +213,8 @@ class Comparing:
         """
         for each in self._check.found.values():
             gone = len(each.deleted - each.implied)
-            if self._deleted == "ignore" or each.kept:
+            loose = STREAMS[each.stream].kind not in ("list", "child")
+            if self._deleted == "ignore" or each.kept or loose:
                 continue
             if gone > max(1, share * each.here):
                 raise HarvestError(

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import date  # noqa: I251
-from typing import Dict, List, Literal, NamedTuple, Optional, Set
+from typing import List, Literal, MutableMapping, NamedTuple, Optional, Set
 
 from dlt.common import Decimal
 
 from ..typing import Key, Row, Window
+from .spool import SpooledRows
 
 Outcome = Literal["equal", "different", "not compared", "not covered"]
 
@@ -22,8 +23,8 @@ class TableComparison:
         amount_here (Optional[Decimal]): Rounded hours of time entries, in hours; money
             of other streams, in the currencies of the account added up.
         amount_harvest (Optional[Decimal]): The same in Harvest.
-        missing (Dict[Key, Row]): Rows that only Harvest has.
-        different (Dict[Key, Row]): Rows that differ, as Harvest has them.
+        missing (MutableMapping[Key, Row]): Rows that only Harvest has.
+        different (MutableMapping[Key, Row]): Rows that differ, as Harvest has them.
         deleted (Set[Key]): Keys of the rows that only the destination has.
         implied (Set[Key]): Those of them that went with a record that they belong to.
         twice (Set[Key]): Keys that the destination has more than once.
@@ -41,8 +42,8 @@ class TableComparison:
     harvest: Optional[int] = None
     amount_here: Optional[Decimal] = None
     amount_harvest: Optional[Decimal] = None
-    missing: Dict[Key, Row] = field(default_factory=dict)
-    different: Dict[Key, Row] = field(default_factory=dict)
+    missing: MutableMapping[Key, Row] = field(default_factory=SpooledRows)
+    different: MutableMapping[Key, Row] = field(default_factory=SpooledRows)
     deleted: Set[Key] = field(default_factory=set)
     implied: Set[Key] = field(default_factory=set)
     twice: Set[Key] = field(default_factory=set)

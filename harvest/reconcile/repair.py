@@ -1,12 +1,13 @@
 """Writing what a comparison found: missing, different and deleted rows."""
 
 from datetime import datetime, timezone  # noqa: I251
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from itertools import chain, islice
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import dlt
 from dlt.extract import DltResource, DltSource
 
-from ..settings import STREAMS, Stream
+from ..settings import PER_PAGE, STREAMS, Stream
 from ..streams import delta
 from ..streams.tables import tombstone
 from ..streams.values import storable
@@ -103,9 +104,9 @@ class Repair:
         families = self._check.families.get(stream.name, {})
         if stream.kind == "whole":
             return self._resource(found, families[()], {}, "replace")
-        rows = [*found.missing.values(), *found.different.values()]
+        rows: Iterable[Row] = chain(found.missing.values(), found.different.values())
         if families:
-            rows = [row for family in families.values() for row in family]
+            rows = chain.from_iterable(families.values())
         removes = self._mode(found) == "remove" or bool(stream.report)
         columns: Dict[str, Any] = {"deleted_at": {"hard_delete": removes}}
         if not self._is_delta:
@@ -116,8 +117,10 @@ class Repair:
             not self._is_delta and (removes or not stream.primary_key)
         ):
             empty = [key for key, family in families.items() if not family]
-            rows += [tombstone(stream, _values(stream, key)) for key in empty]
-        return self._resource(found, rows + self._deletions(found), columns)
+            rows = chain(
+                rows, (tombstone(stream, _values(stream, key)) for key in empty)
+            )
+        return self._resource(found, chain(rows, self._deletions(found)), columns)
 
     def _deletions(self, found: TableComparison) -> Rows:
         """Return the rows that remove or mark what is deleted."""
@@ -183,7 +186,7 @@ class Repair:
     def _resource(
         self,
         found: TableComparison,
-        rows: Rows,
+        rows: Iterable[Row],
         columns: Dict[str, Any],
         disposition: Any = "merge",
     ) -> DltResource:
@@ -192,7 +195,8 @@ class Repair:
         if self._is_delta and stream.report:
             # a row that removes a window has no other key
             loose = [name for name in stream.key if name not in stream.merge_key]
-            columns = {**columns, **{name: {"nullable": True} for name in loose}}
+            columns.update({name: {"nullable": True} for name in loose})
+            columns.update({name: {"merge_key": False} for name in stream.merge_key})
 
         @dlt.resource(
             name=stream.name,
@@ -203,9 +207,11 @@ class Repair:
         def repaired() -> Iterator[Any]:
             if stream.report:
                 self._note_windows(stream, found.windows)
-            storing = storable(dlt.current.source_schema(), stream, rows)
             identify = self._is_delta and stream.parent
-            yield delta.identified(stream, storing) if identify else storing
+            remaining = iter(rows)
+            while page := list(islice(remaining, PER_PAGE)):
+                fitted = storable(dlt.current.source_schema(), stream, page)
+                yield delta.identified(stream, fitted) if identify else fitted
 
         return repaired
 
