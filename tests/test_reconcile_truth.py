@@ -478,7 +478,7 @@ def test_a_connection_that_the_server_closes(
         server.faults.add("/invoices/.*/payments", "slow", times=3, seconds=2)
         gone = server.account.rows("clients")[0]["id"]
         assert gone
-        server.account.edit("time_entries", server.account.rows("time_entries")[0]["id"],
+        server.account.edit("time_entries", server.account.rows("time_entries")[-1]["id"],
                             touch=False, hours=3)  # fmt: skip
         repair(copy)
         found = differing(verify(copy.pipeline, copy.source(), deep=True))

@@ -11,10 +11,9 @@ from ..streams.reports import window_params
 from ..typing import Row, Rows, Window
 from .check import Check, together
 from .comparison import TableComparison
-from .destination import StoredTables
 from .prints import Described, Group, Prints, WindowPrint, by_window, print_of, within
-from .rows import same
-from .sql import is_one_of
+from .rows import RowForms, same
+from .sql import group_query, is_one_of
 from .state import SourceState
 from .values import as_day, as_decimal, moment
 
@@ -138,14 +137,30 @@ class ReportWindows:
         forms = self._check.forms(stream)
         for window, (now, rows) in zip(windows, answers, strict=True):
             loaded = self._check.as_loaded(stream, rows)
-            here = forms.of_rows(is_one_of(stream.merge_key, [window]))
-            theirs = [forms.of_harvest(row) for row in loaded]
             if window not in found.windows:
-                if same([each.form for each in here], theirs):
+                if self._is_same(stream, window, loaded, forms):
                     continue
                 found.windows.append(window)
             self._check.families[stream.name][window] = loaded
             self._check.read_at[stream.name, window] = now
+
+    def _is_same(
+        self, stream: Stream, window: Window, rows: Rows, forms: RowForms
+    ) -> bool:
+        """Return whether the stored rows of a window are those of Harvest.
+
+        Those with a running timer are left out: they grow all the time.
+        """
+        report = stream.report
+        assert report
+        source = report.made_of[0]
+        groups = self._groups_of(source, report) if self._stored.count(source) else []
+        running = {each.subject for each in within(groups, window) if each.running}
+        here = forms.of_rows(is_one_of(stream.merge_key, [window]))
+        return same(
+            (each.form for each in here if each.columns[report.key] not in running),
+            (forms.of_harvest(row) for row in rows if row[report.key] not in running),
+        )
 
     async def _ask(self, stream: Stream, window: Window) -> Tuple[str, Rows]:
         """Return Harvest's clock and the rows of a window."""
@@ -164,7 +179,11 @@ class ReportWindows:
         column = f"{report.key[: -len('_id')]}__id"
         if (source, column) not in self._groups:
             stored, stream = self._stored, STREAMS[source]
-            rows = stored.query(_group_query(stored, stream, column))
+            has, alive = (
+                stored.columns(source),
+                (source, f"t.{stream.dated} IS NOT NULL"),
+            )
+            rows = stored.query(group_query(stream, column, has, stored.source(*alive)))
             owners = self._owners(report, column)
             self._groups[source, column] = [
                 Group(
@@ -251,31 +270,6 @@ class ReportWindows:
                 )
                 self._invoiced = {key: as_decimal(amount) for key, amount in rows}
         return self._invoiced
-
-
-def _group_query(stored: StoredTables, stream: Stream, column: str) -> str:
-    """Return the query for the groups of a stream."""
-    has = stored.columns(stream.name).keys()
-    amount, day = f"t.{stream.amount}", f"t.{stream.dated}"
-    money = f"{amount} * t.billable_rate" if "billable_rate" in has else amount
-    running = "t.is_running" if "is_running" in has else "1 = 0"
-    billable = "t.billable" if "billable" in has else "1 = 1"
-    unbilled = f"{billable} AND NOT t.is_billed" if "is_billed" in has else billable
-    newest = "MAX(t.updated_at)" if "updated_at" in has else "NULL"
-    subject = f"t.{column}" if column in has else "NULL"
-    sums = [
-        *(f"SUM(CASE WHEN {billable} THEN {each} END)" for each in (amount, money)),
-        *(f"SUM(CASE WHEN {unbilled} THEN {each} END)" for each in (amount, money)),
-    ]
-    return (
-        f"SELECT EXTRACT(YEAR FROM {day}) AS y, EXTRACT(MONTH FROM {day}) AS m,"
-        f" t.project__id AS p, {subject} AS s, SUM({amount}) AS a,"
-        f" MAX(CASE WHEN {running} THEN 1 ELSE 0 END) AS r, {newest} AS u,"
-        " COUNT(*) AS n,"
-        f" {', '.join(f'{each} AS f{n}' for n, each in enumerate(sums))}"
-        f" FROM {stored.source(stream.name, f'{day} IS NOT NULL')}"
-        " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
-    )
 
 
 def _as_days(row: Row) -> Row:
