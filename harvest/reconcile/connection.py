@@ -5,7 +5,6 @@ from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.common.typing import Self
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.sql_client import WithSqlClient
 
@@ -53,12 +52,17 @@ class Connection:
         # plain files, of which the newest version of each row counts
         self.appends = self.in_files and "delta" not in formats
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Connection":
         self._counts.clear()
-        self._viewed.clear()
         self._there = self._look()
-        self._dataset.__enter__()
+        self._open()
         return self
+
+    def _open(self) -> None:
+        self._viewed.clear()
+        # dlt takes a connection that it could not close for an open one
+        self._dataset = self._pipeline.dataset(schema=self.schema)
+        self._dataset.__enter__()
 
     def __exit__(self, *error: Any) -> None:
         with suppress(Exception):
@@ -129,7 +133,8 @@ class Connection:
             except DestinationUndefinedEntity:
                 raise
             except Exception:
-                self._connect_again()
+                self.__exit__()
+                self._open()
                 cursor = open_cursor.enter_context(self._cursor(sql))
             while rows := cursor.fetchmany(BATCH):
                 yield rows
@@ -139,10 +144,3 @@ class Connection:
             return nullcontext(self._sql.native_connection.execute(sql))
         # not dataset.query(): dlt would take a tenth of a second to make sense of each
         return self._sql.execute_query(sql)
-
-    def _connect_again(self) -> None:
-        self.__exit__()
-        self._viewed.clear()
-        # dlt takes a connection that it could not close for an open one
-        self._dataset = self._pipeline.dataset(schema=self.schema)
-        self._dataset.__enter__()

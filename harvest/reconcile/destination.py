@@ -3,7 +3,7 @@
 from array import array
 from contextlib import suppress
 from datetime import date  # noqa: I251
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Any, Dict, List, Optional, Set
 
 from dlt.common import Decimal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -71,7 +71,7 @@ class StoredTables(Connection):
                 found.append(name)
         return found
 
-    def restore(self, tables: Sequence[str]) -> None:
+    def restore(self, tables: Set[str]) -> None:
         """Create tables and columns anew that somebody dropped, without values."""
         with self._pipeline.destination_client(self.schema.name) as client:
             client.update_stored_schema(only_tables=tables, force=True)

@@ -44,8 +44,10 @@ class Repair:
     def run(self, found: Sequence[TableComparison]) -> None:
         """Write what differs, and remove or mark what is deleted."""
         if absent := [name for each in found for name in each.absent]:
-            with self._stored as stored:
-                stored.restore(sorted({name.partition(".")[0] for name in absent}))
+            with self._stored:
+                self._stored.restore(
+                    sorted({name.partition(".")[0] for name in absent})
+                )
         broken = [each for each in found if each.has_repair]
         if not broken:
             return
