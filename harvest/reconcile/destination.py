@@ -71,8 +71,9 @@ class StoredTables(Connection):
                 found.append(name)
         return found
 
-    def restore(self, tables: Set[str]) -> None:
+    def restore(self, absent: Sequence[str]) -> None:
         """Create tables and columns anew that somebody dropped, without values."""
+        tables = sorted({name.partition(".")[0] for name in absent})
         with self._pipeline.destination_client(self.schema.name) as client:
             client.update_stored_schema(only_tables=tables, force=True)
 

@@ -45,9 +45,7 @@ class Repair:
         """Write what differs, and remove or mark what is deleted."""
         if absent := [name for each in found for name in each.absent]:
             with self._stored:
-                self._stored.restore(
-                    sorted({name.partition(".")[0] for name in absent})
-                )
+                self._stored.restore(absent)
         broken = [each for each in found if each.has_repair]
         if not broken:
             return
