@@ -3,7 +3,7 @@
 from array import array
 from contextlib import suppress
 from datetime import date  # noqa: I251
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 from dlt.common import Decimal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
