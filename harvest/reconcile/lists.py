@@ -54,7 +54,7 @@ async def _compare_ids(
     ids = [(key,) for key in deleted]
     if deleted:
         found.deleted = check.stored.keys(stream, is_one_of(stream.key, ids))
-    for child, column in links if deleted else ():
+    for child, column in links if deleted and not found.kept else ():
         lost = check.stored.keys(STREAMS[child], is_one_of([column], ids))
         check.found[child].deleted |= lost
         check.found[child].implied |= lost
