@@ -441,7 +441,7 @@ def test_only_the_selected_streams(copy: Copy) -> None:
     account.edit("clients", client, touch=False, address="Elsewhere")
     copy.server.requests.clear()
     result = repair(copy, "clients")
-    assert copy.requests() == ["/clients"]
+    assert copy.requests() == ["/users/me", "/clients"]
     assert differing(result) == {"clients"}
     assert len(copy.table("time_entries")) == 400
     copy.check("clients")
@@ -547,7 +547,7 @@ def test_ignoring(copy: Copy) -> None:
 
 
 def test_an_odd_share(copy: Copy) -> None:
-    with pytest.raises(HarvestError, match="max_deleted_share is 7, but is a part"):
+    with pytest.raises(HarvestError, match="max_deleted_share is 7, but must be"):
         repair(copy, max_deleted_share=7)
 
 
