@@ -71,7 +71,7 @@ class Check:
         return RowForms(self.stored, stream, names=self.deep)
 
     def params(self, stream: Stream) -> Row:
-        """Return the filter for the rows that the table of a stream has to hold.
+        """Return the filter for the rows that the table of a stream must hold.
 
         Rows that were last changed before the table was begun are not missing in it.
         """

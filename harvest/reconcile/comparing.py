@@ -212,17 +212,17 @@ class Comparing:
             share (float): Largest part of a table, from 0 to 1.
         """
         for each in self._check.found.values():
-            gone = len(each.deleted - each.implied)
+            lost = len(each.deleted - each.implied)
             loose = STREAMS[each.stream].kind not in ("list", "child")
             if self._deleted == "ignore" or each.kept or loose:
                 continue
-            if gone > max(1, share * each.here):
+            if lost > max(1, share * each.here):
                 raise HarvestError(
-                    f"{gone:,} of the {each.here:,} rows of {each.stream} are deleted"
+                    f"{lost:,} of the {each.here:,} rows of {each.stream} are deleted"
                     f" in Harvest, more than max_deleted_share = {share} lets go at"
                     " once: nothing was removed or repaired; if they were deleted on"
                     " purpose, run again with max_deleted_share="
-                    f"{-(-100 * gone // each.here) / 100}."
+                    f"{-(-100 * lost // each.here) / 100}."
                 )
 
     def repair(self) -> None:

@@ -101,7 +101,7 @@ async def prove(
 
     keys = sorted(doubtful)
     deleted = await together(is_deleted(key) for key in keys)
-    return {key for key, gone in zip(keys, deleted, strict=True) if gone}
+    return {key for key, is_it in zip(keys, deleted, strict=True) if is_it}
 
 
 async def _all_ids(check: Check, stream: Stream) -> "array[int]":
