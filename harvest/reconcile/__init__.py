@@ -79,6 +79,16 @@ def reconcile(
         >>> pipeline.run(source)
         >>> reconcile(pipeline, source, deleted="mark")
     """
+    _check_arguments(deleted, max_deleted_share)
+    comparing = Comparing(pipeline, source, deleted, deep, repairs=True)
+    comparing.compare(("list", "whole", "yearly") if deep else ("list",))
+    comparing.limit(max_deleted_share)
+    comparing.repair()
+    comparing.repair_reports()
+    return comparing.result()
+
+
+def _check_arguments(deleted: str, max_deleted_share: float) -> None:
     if deleted not in ("remove", "mark", "ignore"):
         raise HarvestError(
             f"deleted is '{deleted}', but must be one of: remove, mark, ignore."
@@ -87,9 +97,3 @@ def reconcile(
         raise HarvestError(
             f"max_deleted_share is {max_deleted_share}, but must be from 0 to 1."
         )
-    comparing = Comparing(pipeline, source, deleted, deep, repairs=True)
-    comparing.compare(("list", "whole", "yearly") if deep else ("list",))
-    comparing.limit(max_deleted_share)
-    comparing.repair()
-    comparing.repair_reports()
-    return comparing.result()

@@ -59,14 +59,7 @@ class Comparing:
         self._deleted = deleted
         self._repairs = repairs
         self._context = context_of(source)
-        if self._context.end_date:
-            raise HarvestError(
-                "A backfill is not compared with Harvest: leave end_date out."
-            )
-        if source.schema.name not in pipeline.schemas:
-            raise HarvestError(
-                f"{pipeline.dataset_name} holds nothing of Harvest: load it first."
-            )
+        self._refuse()
         self._requests_before = self._context.client.requests_sent
         self._unrepaired: List[str] = []
         self._state = SourceState(pipeline, source.name)
@@ -89,6 +82,18 @@ class Comparing:
                 if self._state.was_tried(name) or self._stored.count(name) is not None
             }
             self._reports = ReportWindows(self._check, self._state)
+
+    def _refuse(self) -> None:
+        """Refuse what cannot be compared."""
+        if self._context.end_date:
+            raise HarvestError(
+                "A backfill is not compared with Harvest: leave end_date out."
+            )
+        if self._source.schema.name not in self._pipeline.schemas:
+            raise HarvestError(
+                f"{self._pipeline.dataset_name} holds nothing of Harvest:"
+                " load it first."
+            )
 
     def _added(self) -> Dict[str, List[Any]]:
         selected = self._source.selected_resources
