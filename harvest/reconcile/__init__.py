@@ -1,7 +1,7 @@
-"""Proving a copy complete: `verify` compares it with Harvest, `reconcile` repairs it too.
+"""Proving a copy complete: `verify` compares it with Harvest, `reconcile` repairs it.
 
-Harvest keeps no trace of what was deleted, and not every change moves `updated_at`: a copy
-that is only ever added to drifts away from the truth.
+Harvest keeps no trace of what was deleted, and not every change moves `updated_at`: a
+copy that is only ever added to drifts away from the truth.
 """
 
 import dlt
@@ -19,10 +19,10 @@ def verify(pipeline: dlt.Pipeline, source: DltSource, deep: bool = False) -> Res
 
     Args:
         pipeline (dlt.Pipeline): A pipeline that has loaded `harvest_source`.
-        source (DltSource): The `harvest_source` that it loads. Its selected resources are
-            compared, with what was added to them by `add_map` or `add_filter`.
-        deep (bool): Compare each row and each column of all streams, also of long lists,
-            reports, and what is below invoices, estimates and users.
+        source (DltSource): The `harvest_source` that it loads. Its selected resources
+            are compared, with what was added to them by `add_map` or `add_filter`.
+        deep (bool): Compare each row and each column of all streams, also of long
+            lists, reports, and what is below invoices, estimates and users.
 
     Returns:
         Result: What was found, stream by stream.
@@ -58,27 +58,37 @@ def reconcile(
 
     Args:
         pipeline (dlt.Pipeline): A pipeline that has loaded `harvest_source`.
-        source (DltSource): The `harvest_source` that it loads. Its selected resources are
-            repaired, with what was added to them by `add_map` or `add_filter`.
+        source (DltSource): The `harvest_source` that it loads. Its selected resources
+            are repaired, with what was added to them by `add_map` or `add_filter`.
         deleted (str): What becomes of rows that are deleted in Harvest: `remove` takes
             them out and notes them in the table `removed_rows`, `mark` sets their
             `deleted_at`, `ignore` lets them be.
-        max_deleted_share (float): Largest part of a table that may go at once, from 0 to
-            1. A single row always may.
+        max_deleted_share (float): Largest part of a table that may go at once, from 0
+            to 1. A single row always may.
         deep (bool): Compare and repair each row and each column of all streams.
 
     Returns:
         Result: What was found and repaired, stream by stream.
 
     Raises:
-        HarvestError: More rows are deleted than may go at once, nothing was loaded yet, or
-            another account, or Harvest cannot be read. Nothing is repaired then.
+        HarvestError: More rows are deleted than may go at once, nothing was loaded yet,
+            or another account, or Harvest cannot be read. Nothing is repaired then.
 
     Examples:
         >>> source = harvest_source()
         >>> pipeline.run(source)
         >>> reconcile(pipeline, source, deleted="mark")
     """
+    _check_arguments(deleted, max_deleted_share)
+    comparing = Comparing(pipeline, source, deleted, deep, repairs=True)
+    comparing.compare(("list", "whole", "yearly") if deep else ("list",))
+    comparing.limit(max_deleted_share)
+    comparing.repair()
+    comparing.repair_reports()
+    return comparing.result()
+
+
+def _check_arguments(deleted: str, max_deleted_share: float) -> None:
     if deleted not in ("remove", "mark", "ignore"):
         raise HarvestError(
             f"deleted is '{deleted}', but must be one of: remove, mark, ignore."
@@ -87,9 +97,3 @@ def reconcile(
         raise HarvestError(
             f"max_deleted_share is {max_deleted_share}, but must be from 0 to 1."
         )
-    comparing = Comparing(pipeline, source, deleted, deep, repairs=True)
-    comparing.compare(("list", "whole", "yearly") if deep else ("list",))
-    comparing.limit(max_deleted_share)
-    comparing.repair()
-    comparing.repair_reports()
-    return comparing.result()

@@ -40,15 +40,16 @@ class Check:
     Attributes:
         context (Context): The account.
         stored (StoredTables): The destination.
-        starts (Dict[str, str]): The `start_date` with which the table of a stream began.
+        starts (Dict[str, str]): The `start_date` with which the table of a stream
+            began.
         added (Mapping[str, Added]): Streams to compare, and what was added to each.
         deep (bool): Compare each row and each column.
         proof (bool): Ask again about rows that are to be removed.
         found (Dict[str, TableComparison]): The comparisons by stream.
         families (Dict): The rows of Harvest that replace others as a set, by stream and
             by the values of its `merge_key`.
-        parents (Dict[str, List]): Rows of the lists of parents that were read, cut down to
-            `id` and `access_roles`.
+        parents (Dict[str, List]): Rows of the lists of parents that were read, cut down
+            to `id` and `access_roles`.
         read_at (Dict): When the windows of reports were read, by Harvest's clock.
     """
 
@@ -70,7 +71,7 @@ class Check:
         return RowForms(self.stored, stream, names=self.deep)
 
     def params(self, stream: Stream) -> Row:
-        """Return the filter for the rows that the table of a stream has to hold.
+        """Return the filter for the rows that the table of a stream must hold.
 
         Rows that were last changed before the table was begun are not missing in it.
         """
@@ -183,7 +184,7 @@ Links = List[Tuple[str, str]]
 
 
 def links_to(name: str) -> Links:
-    """Return the streams whose rows are deleted with those of a stream, and their column."""
+    """Return the streams that are deleted with another, and the column that says so."""
     found: Links = []
     for each in STREAMS.values():
         if each.parent == name:

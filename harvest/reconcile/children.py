@@ -9,8 +9,8 @@ from ..streams.children import has_children, questions_of, rows_below, start_chi
 from ..typing import Key, Row, Rows
 from .check import Check, batches, together
 from .comparison import TableComparison
-from .destination import is_one_of
 from .rows import Stored, by_key
+from .sql import is_one_of
 
 PARENTS_AT_ONCE = 100
 """Parents whose rows are compared at once, so that memory stays flat."""

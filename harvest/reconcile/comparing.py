@@ -7,27 +7,28 @@ import dlt
 from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, MapItem
 
-from ..api.running import run
+from ..api.client import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import STREAMS
 from ..streams.context import context_of, lacking, refusal
 from ..streams.dlt_internals import steps_of
 from ..streams.due import sees_as_much
-from ..typing import Row
 from .check import Check, together
 from .children import compare_children
 from .comparison import Outcome, Result, TableComparison
-from .destination import StoredTables, is_one_of
+from .destination import StoredTables
 from .lists import compare_list, compare_whole
-from .prints import name_of
+from .prints import Prints
 from .repair import Repair, removed_rows
-from .reports import Prints, ReportWindows
+from .reports import ReportWindows
+from .sql import is_one_of
+from .state import SourceState
 
 ADDED = (MapItem, FilterItem)
 """The steps that are added by `add_map` and `add_filter`."""
 KEPT = (
-    "nothing is removed, since the token's owner may see less than the one who loaded it:"
-    " deleted rows go when that one's token is used, or an administrator's"
+    "nothing is removed, since the token's owner may see less than the one who loaded"
+    " it: deleted rows go when that one's token is used, or an administrator's"
 )
 
 
@@ -58,20 +59,19 @@ class Comparing:
         self._deleted = deleted
         self._repairs = repairs
         self._context = context_of(source)
-        if self._context.end_date:
-            raise HarvestError(
-                "A backfill is not compared with Harvest: leave end_date out."
-            )
-        if source.schema.name not in pipeline.schemas:
-            raise HarvestError(
-                f"{pipeline.dataset_name} holds nothing of Harvest: load it first."
-            )
+        self._refuse()
         self._requests_before = self._context.client.requests_sent
         self._unrepaired: List[str] = []
+        self._state = SourceState(pipeline, source.name)
         self._stored = StoredTables(pipeline, source.schema.name)
         proof = repairs and deleted != "ignore"
         self._check = Check(
-            self._context, self._stored, self._starts(), self._added(), deep, proof
+            self._context,
+            self._stored,
+            self._state.starts(),
+            self._added(),
+            deep,
+            proof,
         )
         self._repair = Repair(pipeline, source, self._check, deleted)
         self._prints: Dict[str, Prints] = {}
@@ -79,31 +79,21 @@ class Comparing:
             self._check.found = {
                 name: self._begin(name)
                 for name in self._check.added
-                if self._was_loaded(name)
+                if self._state.was_tried(name) or self._stored.count(name) is not None
             }
             self._reports = ReportWindows(self._check, self._state)
 
-    @property
-    def _state(self) -> Row:
-        sources = self._pipeline.state.get("sources", {})
-        state: Row = sources.get(self._source.name, {})
-        return state
-
-    def _resource_state(self, name: str) -> Row:
-        state: Row = self._state.get("resources", {}).get(name, {})
-        return state
-
-    def _starts(self) -> Dict[str, str]:
-        """Return the `start_date` with which the table of a stream was begun."""
-        cursors = {
-            name: state.get("incremental", {}).get("updated_at", {})
-            for name, state in self._state.get("resources", {}).items()
-        }
-        return {
-            name: cursor["initial_value"]
-            for name, cursor in cursors.items()
-            if cursor.get("initial_value")
-        }
+    def _refuse(self) -> None:
+        """Refuse what cannot be compared."""
+        if self._context.end_date:
+            raise HarvestError(
+                "A backfill is not compared with Harvest: leave end_date out."
+            )
+        if self._source.schema.name not in self._pipeline.schemas:
+            raise HarvestError(
+                f"{self._pipeline.dataset_name} holds nothing of Harvest:"
+                " load it first."
+            )
 
     def _added(self) -> Dict[str, List[Any]]:
         selected = self._source.selected_resources
@@ -119,20 +109,15 @@ class Comparing:
         found = TableComparison(
             name, stored.count(name) or 0, absent=stored.absent(name)
         )
-        if stored.count(name) is None and not found.absent and self._was_created(name):
+        if (
+            stored.count(name) is None
+            and not found.absent
+            and self._state.was_created(name)
+        ):
             found.absent = [name]
         if stream.kind in ("child", "report") and (stream.primary_key or stream.report):
             found.twice = stored.twice(stream)
         return found
-
-    def _was_created(self, name: str) -> bool:
-        created = self._resource_state(name).get("created")
-        return bool(created or name in self._state.get("created", ()))
-
-    def _was_loaded(self, name: str) -> bool:
-        """Return whether a load has read a stream, or has tried to."""
-        known = name in self._state.get("resources", {})
-        return known or self._was_created(name) or self._stored.count(name) is not None
 
     # ---------------------------------------------------------------- comparing
 
@@ -146,13 +131,13 @@ class Comparing:
                 f"{error} What is stored was not compared with Harvest, and nothing was"
                 " removed or repaired."
             ) from error
-        self._context.check_same(self._state.get("account_id"))
+        self._context.check_same(self._state.values.get("account_id"))
 
     async def _compare(self, kinds: Sequence[str]) -> None:
         self._context.new_run()
         owner = await self._context.owner()
         for each in self._check.found.values():
-            before = self._resource_state(each.stream).get("owner")
+            before = self._state.of(each.stream).get("owner")
             each.kept = not sees_as_much(owner, before)
         await together(self._look(each) for each in self._of(*kinds))
         await together(self._look(each) for each in self._of("child"))
@@ -177,7 +162,7 @@ class Comparing:
         """Compare one stream, if the account has it, and Harvest lets it be read."""
         stream = STREAMS[found.stream]
         try:
-            if stream.optional and not self._was_created(stream.name):
+            if stream.optional and not self._state.was_created(stream.name):
                 # one request for all of them
                 await self._context.has_section(stream)
             if await self._context.lacks(stream):
@@ -216,35 +201,37 @@ class Comparing:
         stream = STREAMS[found.stream]
         reports = self._reports
         if found.absent:
-            found.windows = reports.windows(stream)
+            found.windows = self._state.windows(stream)
         else:
             self._prints[stream.name] = reports.compare(found, loading=self._repairs)
-        wanted = reports.windows(stream) if self._check.deep else found.windows
+        wanted = self._state.windows(stream) if self._check.deep else found.windows
         if self._check.deep or self._repairs:
             await reports.read(found, wanted)
 
     # ------------------------------------------------------------------ repairing
 
     def limit(self, share: float) -> None:
-        """Refuse to remove too much at once. What is deleted with a record goes with it.
+        """Refuse to remove too much at once. What is below a record goes with it.
 
         Args:
             share (float): Largest part of a table, from 0 to 1.
         """
         for each in self._check.found.values():
-            gone = len(each.deleted - each.implied)
-            if self._deleted == "ignore" or each.kept:
+            lost = len(each.deleted - each.implied)
+            loose = STREAMS[each.stream].kind not in ("list", "child")
+            if self._deleted == "ignore" or each.kept or loose:
                 continue
-            if gone > max(1, share * each.here):
+            if lost > max(1, share * each.here):
                 raise HarvestError(
-                    f"{gone:,} of the {each.here:,} rows of {each.stream} are deleted in"
-                    f" Harvest, more than max_deleted_share = {share} lets go at once:"
-                    " nothing was removed or repaired; if they were deleted on purpose,"
-                    f" run again with max_deleted_share={-(-100 * gone // each.here) / 100}."
+                    f"{lost:,} of the {each.here:,} rows of {each.stream} are deleted"
+                    f" in Harvest, more than max_deleted_share = {share} lets go at"
+                    " once: nothing was removed or repaired; if they were deleted on"
+                    " purpose, run again with max_deleted_share="
+                    f"{-(-100 * lost // each.here) / 100}."
                 )
 
     def repair(self) -> None:
-        """Write the rows that are missing or differ, and remove or mark deleted ones."""
+        """Write the rows that are missing or differ; remove or mark deleted ones."""
         found = [
             e for e in self._check.found.values() if STREAMS[e.stream].kind != "report"
         ]
@@ -258,8 +245,8 @@ class Comparing:
                 still = self._stored.twice(STREAMS[each.stream]) if each.twice else ()
                 if still:
                     self._unrepaired.append(
-                        f"{len(still):,} rows of {each.stream} are still stored more than"
-                        " once: load it anew, with refresh='drop_resources'."
+                        f"{len(still):,} rows of {each.stream} are still stored more"
+                        " than once: load it anew, with refresh='drop_resources'."
                     )
 
     # -------------------------------------------------------------------- reports
@@ -291,19 +278,9 @@ class Comparing:
     def _remember(self) -> None:
         """Note how the windows look that the loads no longer read."""
         settled = date.today() - timedelta(days=self._context.report_lookback_days)
-        before = self._state.get("looks", {})
-        after = dict(before)
-        for name, prints in self._prints.items():
-            after[name] = {
-                name_of(window): [
-                    self._reports.read_at(STREAMS[name], window),
-                    each.digest,
-                ]
-                for window, each in prints.items()
-                if window[1] < settled
-            }
-        if after != before:
-            self._repair.load([removed_rows([], looks=after)])
+        looks = self._state.looks(self._prints, settled)
+        if looks is not None:
+            self._repair.load([removed_rows([], looks=looks)])
 
     def result(self) -> Result:
         """Return what was found, and the requests that it took."""

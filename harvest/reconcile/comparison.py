@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import date  # noqa: I251
-from typing import Dict, List, Literal, NamedTuple, Optional, Set
+from typing import List, Literal, MutableMapping, NamedTuple, Optional, Set
 
 from dlt.common import Decimal
 
 from ..typing import Key, Row, Window
+from .spool import SpooledRows
 
 Outcome = Literal["equal", "different", "not compared", "not covered"]
 
@@ -19,19 +20,19 @@ class TableComparison:
         stream (str): Name of the stream.
         here (int): Rows in the destination.
         harvest (Optional[int]): Rows in Harvest; None if they were not counted.
-        amount_here (Optional[Decimal]): Rounded hours of time entries, in hours; money of
-            other streams, in the currencies of the account added up.
+        amount_here (Optional[Decimal]): Rounded hours of time entries, in hours; money
+            of other streams, in the currencies of the account added up.
         amount_harvest (Optional[Decimal]): The same in Harvest.
-        missing (Dict[Key, Row]): Rows that only Harvest has.
-        different (Dict[Key, Row]): Rows that differ, as Harvest has them.
+        missing (MutableMapping[Key, Row]): Rows that only Harvest has.
+        different (MutableMapping[Key, Row]): Rows that differ, as Harvest has them.
         deleted (Set[Key]): Keys of the rows that only the destination has.
         implied (Set[Key]): Those of them that went with a record that they belong to.
         twice (Set[Key]): Keys that the destination has more than once.
         windows (List[Window]): Windows of a report that are no longer true.
         absent (List[str]): Tables that the destination should have, and has not.
         days (Set[date]): Days of the rows that differ.
-        kept (bool): Nothing is removed of it, for the token's owner may see less than the
-            one who loaded it.
+        kept (bool): Nothing is removed of it, for the token's owner may see less than
+            the one who loaded it.
         note (str): Why it was not compared, or not altogether.
         status (Outcome): The outcome if no difference was found.
     """
@@ -41,8 +42,8 @@ class TableComparison:
     harvest: Optional[int] = None
     amount_here: Optional[Decimal] = None
     amount_harvest: Optional[Decimal] = None
-    missing: Dict[Key, Row] = field(default_factory=dict)
-    different: Dict[Key, Row] = field(default_factory=dict)
+    missing: MutableMapping[Key, Row] = field(default_factory=SpooledRows)
+    different: MutableMapping[Key, Row] = field(default_factory=SpooledRows)
     deleted: Set[Key] = field(default_factory=set)
     implied: Set[Key] = field(default_factory=set)
     twice: Set[Key] = field(default_factory=set)
@@ -57,7 +58,8 @@ class TableComparison:
     def outcome(self) -> Outcome:
         """Return whether it is equal, different, not compared, or not covered.
 
-        `not covered` is what this comparison does not look at, or the account has not got.
+        `not covered` is what this comparison does not look at, or the account has not
+        got.
         """
         return "different" if self._differences else self.status
 
@@ -105,9 +107,10 @@ class Result(NamedTuple):
     Attributes:
         comparisons (List[TableComparison]): One for each selected stream.
         requests (int): Requests that it took.
-        deleted (str): What became of rows that are deleted in Harvest: `remove`, `mark` or
-            `ignore`.
-        unrepaired (List[str]): A sentence for each thing that `reconcile` could not repair.
+        deleted (str): What became of rows that are deleted in Harvest: `remove`, `mark`
+            or `ignore`.
+        unrepaired (List[str]): A sentence for each thing that `reconcile` could not
+            repair.
     """
 
     comparisons: List[TableComparison]

@@ -1,108 +1,35 @@
-"""The tables of a destination, read back with `pipeline.dataset()`."""
+"""The tables of a destination: what is there, and what is not."""
 
 from array import array
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import suppress
 from datetime import date  # noqa: I251
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set
 
-import dlt
 from dlt.common import Decimal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.common.schema.utils import has_table_seen_data
-from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
-from dlt.destinations.sql_client import WithSqlClient
 
-from ..exceptions import HarvestError
-from ..settings import STREAMS, Stream
+from ..settings import Stream
 from ..typing import Key, Row
+from .connection import Connection
 from .segments import Figures
+from .sql import COUNTED
 from .values import as_day, as_decimal
 
-BATCH = 10_000
-"""Rows that are fetched at once."""
-COUNTED = {
-    "billed": ("is_billed", "t.is_billed", {"is_billed": "true"}),
-    **{
-        status: (
-            "approval_status",
-            f"t.approval_status = '{status}'",
-            {"approval_status": status},
-        )
-        for status in ("approved", "submitted")
-    },
-}
-"""What is counted besides all rows: its column, a condition, and Harvest's filter."""
 
-
-class StoredTables:
+class StoredTables(Connection):
     """The tables of the streams, without the rows that are marked as deleted.
-
-    Args:
-        pipeline (dlt.Pipeline): A pipeline that has loaded.
-        schema_name (str): The schema of its `harvest_source`.
-
-    Raises:
-        HarvestError: dlt cannot read such a destination, or its columns have other names.
 
     Examples:
         >>> with StoredTables(pipeline, "harvest") as stored:
         ...     stored.count("time_entries")
     """
 
-    def __init__(self, pipeline: dlt.Pipeline, schema_name: str) -> None:
-        self.schema = pipeline.schemas[schema_name]
-        self._pipeline = pipeline
-        self._dataset = pipeline.dataset(schema=self.schema)
-        self._viewed: Set[str] = set()
-        self._counts: Dict[str, Optional[int]] = {}
-        self._there: Optional[Dict[str, Set[str]]] = None
-        if self.schema.naming.make_path("client", "id") != "client__id":
-            naming = self.schema.naming.name()
-            raise HarvestError(
-                f"The tables of {pipeline.dataset_name} are named by the convention"
-                f" {naming} (SCHEMA__NAMING), and only those of snake_case, dlt's default,"
-                " can be compared with Harvest."
-            )
-        with pipeline.destination_client(schema_name) as client:
-            self.in_files = isinstance(client, FilesystemClient)
-            if not isinstance(client, WithSqlClient):
-                raise HarvestError(
-                    f"{pipeline.dataset_name} cannot be compared with Harvest, since dlt"
-                    " reads nothing back from such a destination: load without comparing."
-                )
-        formats = {table.get("table_format") for table in self.schema.tables.values()}
-        # plain files, of which the newest version of each row counts
-        self.appends = self.in_files and "delta" not in formats
-
-    def __enter__(self) -> "StoredTables":
-        self._counts.clear()
-        self._viewed.clear()
-        self._there = self._look()
-        self._dataset.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        with suppress(Exception):
-            # a connection that the server has closed cannot be closed once more
-            self._dataset.__exit__(*error)
-
-    def _look(self) -> Optional[Dict[str, Set[str]]]:
-        """Return the columns that each table has; None for files, which do not say."""
-        with self._pipeline.destination_client(self.schema.name) as client:
-            if self.in_files or not hasattr(client, "get_storage_tables"):
-                return None
-            tables = dict(client.get_storage_tables([*self.schema.tables]))
-        return {name: {each.lower() for each in tables[name]} for name in tables}
-
-    @property
-    def _sql(self) -> Any:
-        return self._dataset.sql_client
-
     # ---------------------------------------------------------------- tables
 
     def columns(self, table: str) -> TTableSchemaColumns:
-        """Return the columns of a table that are there; none if there is no such table."""
+        """Return the columns that a table has; none if there is no such table."""
         declared = self.schema.tables.get(table, {}).get("columns", {})
         if self._there is None:
             return declared
@@ -144,78 +71,13 @@ class StoredTables:
                 found.append(name)
         return found
 
-    def restore(self, tables: Sequence[str]) -> None:
+    def restore(self, absent: Sequence[str]) -> None:
         """Create tables and columns anew that somebody dropped, without values."""
+        tables = sorted({name.partition(".")[0] for name in absent})
         with self._pipeline.destination_client(self.schema.name) as client:
             client.update_stored_schema(only_tables=tables, force=True)
 
-    def name(self, table: str) -> str:
-        """Return the name of a table in SQL."""
-        if not self.in_files:
-            name: str = self._sql.make_qualified_table_name(table)
-            return name
-        if table not in self._viewed:
-            self._view(table)
-            self._viewed.add(table)
-        return f'"{table}"'
-
-    def _view(self, name: str) -> None:
-        """Show a table in files as it would be in a database.
-
-        Of plain files that is the newest version of each row. Delta tables are shown by
-        the package that wrote them, for DuckDB would fetch an extension from the network.
-        """
-        files = self._sql.remote_client
-        table = files.prepare_load_table(name)
-        if table.get("table_format") == "delta":
-            try:
-                delta = files.load_open_table("delta", name)
-            except FileNotFoundError:
-                raise DestinationUndefinedEntity(name) from None
-            self._sql.native_connection.register(name, delta.to_pyarrow_dataset())
-            return
-        _, select = self._sql.create_view_select(table, self.schema)
-        stream = STREAMS.get(name)
-        if stream and stream.kind != "whole":
-            version = ", ".join(stream.merge_key or stream.key)
-            select = (
-                f"SELECT * FROM ({select}) QUALIFY _dlt_load_id"
-                f" = max(_dlt_load_id) OVER (PARTITION BY {version})"
-            )
-        self._sql.native_connection.execute(f'CREATE TEMP VIEW "{name}" AS {select}')
-
     # --------------------------------------------------------------- queries
-
-    def query(self, sql: str) -> List[Tuple[Any, ...]]:
-        """Return the rows that a query gives."""
-        return [row for rows in self._batches(sql) for row in rows]
-
-    def _batches(self, sql: str) -> Iterator[List[Tuple[Any, ...]]]:
-        """Yield the rows that a query gives, batch by batch.
-
-        A server may have closed the connection while Harvest was slow: it is opened anew.
-        """
-        with ExitStack() as open_cursor:
-            try:
-                cursor = open_cursor.enter_context(self._cursor(sql))
-            except DestinationUndefinedEntity:
-                raise
-            except Exception:
-                self._connect_again()
-                cursor = open_cursor.enter_context(self._cursor(sql))
-            while rows := cursor.fetchmany(BATCH):
-                yield rows
-
-    def _cursor(self, sql: str) -> Any:
-        if self.in_files:
-            return nullcontext(self._sql.native_connection.execute(sql))
-        # not dataset.query(): dlt would take a tenth of a second to make sense of each
-        return self._sql.execute_query(sql)
-
-    def _connect_again(self) -> None:
-        self.__exit__()
-        self._viewed.clear()
-        self._dataset.__enter__()
 
     def count(self, table: str) -> Optional[int]:
         """Return how many rows there are; None if there is no such table."""
@@ -323,31 +185,7 @@ class StoredTables:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def source(self, table: str, condition: str = "") -> str:
-        """Return what stands behind FROM for the rows that are not marked as deleted."""
+        """Return what stands behind FROM for the rows not marked as deleted."""
         alive = "t.deleted_at IS NULL" if "deleted_at" in self.columns(table) else ""
         where = " AND ".join(part for part in (alive, condition) if part)
         return f"{self.name(table)} t" + (f" WHERE {where}" if where else "")
-
-
-def is_one_of(columns: Sequence[str], keys: Iterable[Key]) -> str:
-    """Return a condition that holds for the rows with these keys.
-
-    A condition on each of two columns lets other pairs pass, too.
-
-    >>> is_one_of(["user_id", "id"], [(1, 5)])
-    't.user_id IN (1) AND t.id IN (5)'
-    """
-    return " AND ".join(
-        f"t.{name} IN ({', '.join(sorted({literal(value) for value in values}))})"
-        for name, values in zip(columns, zip(*keys, strict=True), strict=False)
-    )
-
-
-def literal(value: Any) -> str:
-    """Return a value in SQL: a whole number, or a text or date."""
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, date):
-        return f"DATE '{value}'"
-    text = str(value).replace("'", "''")
-    return f"'{text}'"

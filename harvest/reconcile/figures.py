@@ -1,12 +1,12 @@
 """What differs between a long list and its table, by counts and sums.
 
-A list of 200,000 rows has 100 pages. Counts and sums of its years take a few requests, and
-lead to the rows that differ (see segments.py).
+A list of 200,000 rows has 100 pages. Counts and sums of its years take a few requests,
+and lead to the rows that differ (see segments.py).
 """
 
 from array import array
 from datetime import date  # noqa: I251
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from dlt.common import Decimal
 
@@ -16,9 +16,9 @@ from ..settings import PER_PAGE, STREAMS
 from ..typing import Row, Window
 from .check import Check, not_in, together
 from .comparison import TableComparison
-from .destination import COUNTED
 from .reading import prove, read, total
 from .segments import Bisection, Figures, gaps, years_of
+from .sql import COUNTED
 
 
 async def compare_figures(
@@ -46,6 +46,26 @@ async def compare_figures(
     if found.harvest != sum(each["rows"] for each in by_year):
         for span in gaps(years):
             seen.extend((await read(check, found, span)).ids)
+    await _bisect(check, found, asked, bisection, (seen, doubtful))
+    if bisection.exhausted:
+        seen = (await read(check, found, {})).ids
+        doubtful = check.stored.ids_of(stream)
+    deleted = not_in(doubtful, seen)
+    if deleted and check.proof:
+        deleted = await prove(check, found, deleted, found.harvest)
+    found.deleted = {(key,) for key in deleted}
+
+
+async def _bisect(
+    check: Check,
+    found: TableComparison,
+    asked: "Questions",
+    bisection: Bisection,
+    ids: Tuple["array[int]", "array[int]"],
+) -> None:
+    """Read the segments that differ; add the ids met there, and those stored there."""
+    stream = STREAMS[found.stream]
+    seen, doubtful = ids
     while segment := bisection.take():
         if not bisection.is_readable(segment):
             theirs = await asked.about(segment.halves[0], list(segment.difference))
@@ -56,13 +76,6 @@ async def compare_figures(
         inside = f"t.{stream.dated} BETWEEN DATE '{first}' AND DATE '{last}'"
         doubtful.extend(check.stored.ids_of(stream, inside))
         bisection.spend(1)
-    if bisection.exhausted:
-        seen = (await read(check, found, {})).ids
-        doubtful = check.stored.ids_of(stream)
-    deleted = not_in(doubtful, seen)
-    if deleted and check.proof:
-        deleted = await prove(check, found, deleted, found.harvest)
-    found.deleted = {(key,) for key in deleted}
 
 
 class Questions:

@@ -1,7 +1,7 @@
 """What differs between Harvest's lists and their tables, row by row.
 
-Short lists are read whole, which costs no more requests than to count them. Long ones are
-compared by figures, unless each row is to be compared.
+Short lists are read whole, which costs no more requests than to count them. Long ones
+are compared by figures, unless each row is to be compared.
 """
 
 from array import array
@@ -13,9 +13,9 @@ from ..streams.due import years_due
 from ..typing import Rows
 from .check import Check, links_to, not_in
 from .comparison import TableComparison
-from .destination import is_one_of
 from .figures import compare_figures
 from .reading import prove, read
+from .sql import is_one_of
 from .values import days_in
 
 WHOLE_PAGES = 5
@@ -41,7 +41,7 @@ async def compare_list(check: Check, found: TableComparison) -> None:
 async def _compare_ids(
     check: Check, found: TableComparison, seen: "array[int]"
 ) -> None:
-    """Find what was deleted, and what is deleted with it, when a list was read whole."""
+    """Find what was deleted, and what is deleted with it, after a whole reading."""
     stream = STREAMS[found.stream]
     links = [link for link in links_to(stream.name) if link[0] in check.found]
     here = check.stored.ids_of(stream)
@@ -54,7 +54,7 @@ async def _compare_ids(
     ids = [(key,) for key in deleted]
     if deleted:
         found.deleted = check.stored.keys(stream, is_one_of(stream.key, ids))
-    for child, column in links if deleted else ():
+    for child, column in links if deleted and not found.kept else ():
         lost = check.stored.keys(STREAMS[child], is_one_of([column], ids))
         check.found[child].deleted |= lost
         check.found[child].implied |= lost
@@ -73,7 +73,7 @@ async def compare_whole(check: Check, found: TableComparison) -> None:
     elif stream.rows_in:
         rows = await all_rows(check.context.client, stream)
     else:
-        rows = (await check.context.company()).rows
+        rows = [await check.context.company()]
     found.harvest = len(rows)
     forms = check.forms(stream)
     loaded = check.as_loaded(stream, rows)

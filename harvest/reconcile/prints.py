@@ -1,7 +1,7 @@
 """Whether a window of a report is still true, told from what it is made of.
 
-A report sums up time entries and expenses, and nothing says when an old one changes. So a
-digest is taken of all that a window is made of: when that changes, the window is read
+A report sums up time entries and expenses, and nothing says when an old one changes. So
+a digest is taken of all that a window is made of: when that changes, the window is read
 again. Nothing here asks Harvest or a destination.
 """
 
@@ -68,8 +68,8 @@ def print_of(
         report (Report): What the report sums up.
         rows (List[Dict[str, Any]]): Its stored rows in the window.
         groups (Iterable[Group]): The groups in the window.
-        described (Mapping): The records that a group belongs to, by its project and subject:
-            what reports repeat of them, and their `updated_at`.
+        described (Mapping): The records that a group belongs to, by its project and
+            subject: what reports repeat of them, and their `updated_at`.
         invoiced (Mapping): The sum of the invoices of each project.
     """
     parts = sorted(str(sorted(row.items(), key=str)) for row in rows)
@@ -138,5 +138,7 @@ def name_of(window: Window) -> str:
     return f"{window[0]}/{window[1]}"
 
 
+Prints = Dict[Window, WindowPrint]
+"""What was seen of the windows of a report."""
 Described = Dict[str, Dict[Any, Row]]
 """What reports repeat of records, by stream and id."""

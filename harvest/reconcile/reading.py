@@ -1,4 +1,4 @@
-"""Reading a list of Harvest for a comparison, and asking again before a row is removed."""
+"""Reading a list for a comparison, and asking again before a row is removed."""
 
 from array import array
 from contextlib import aclosing
@@ -78,7 +78,7 @@ def _as_parent(row: Row) -> Row:
 async def prove(
     check: Check, found: TableComparison, doubtful: Set[int], rows: int
 ) -> Set[int]:
-    """Return the ids that a second answer lacks: that of the whole list, or of each record.
+    """Return the ids that a second answer lacks: of the whole list, or of each record.
 
     Args:
         check (Check): The comparison.
@@ -101,7 +101,7 @@ async def prove(
 
     keys = sorted(doubtful)
     deleted = await together(is_deleted(key) for key in keys)
-    return {key for key, gone in zip(keys, deleted, strict=True) if gone}
+    return {key for key, is_it in zip(keys, deleted, strict=True) if is_it}
 
 
 async def _all_ids(check: Check, stream: Stream) -> "array[int]":

@@ -1,21 +1,22 @@
-"""Writing what a comparison found: rows that are missing or differ, and what is deleted."""
+"""Writing what a comparison found: missing, different and deleted rows."""
 
 from datetime import datetime, timezone  # noqa: I251
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from itertools import chain, islice
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import dlt
 from dlt.extract import DltResource, DltSource
 
-from ..settings import STREAMS, Stream
+from ..settings import PER_PAGE, STREAMS, Stream
 from ..streams import delta
 from ..streams.tables import tombstone
 from ..streams.values import storable
 from ..typing import Key, Row, Rows, Window
 from .check import Check
 from .comparison import TableComparison
-from .destination import is_one_of
 from .prints import name_of
 from .rows import Stored
+from .sql import is_one_of
 
 REMOVED = "removed_rows"
 """The table of the rows that were removed."""
@@ -43,8 +44,8 @@ class Repair:
     def run(self, found: Sequence[TableComparison]) -> None:
         """Write what differs, and remove or mark what is deleted."""
         if absent := [name for each in found for name in each.absent]:
-            with self._stored as stored:
-                stored.restore(sorted({name.partition(".")[0] for name in absent}))
+            with self._stored:
+                self._stored.restore(absent)
         broken = [each for each in found if each.has_repair]
         if not broken:
             return
@@ -88,7 +89,11 @@ class Repair:
             rows = [tombstone(stream, _values(stream, each)) for each in found.windows]
             return self._resource(found, rows, {})
         rows = [
-            {**dict(zip(stream.key, key, strict=True)), "deleted_at": now}
+            {
+                **dict.fromkeys(stream.merge_key, 0),
+                **dict(zip(stream.key, key, strict=True)),
+                "deleted_at": now,
+            }
             for key in found.twice
         ]
         return self._resource(found, rows, {"deleted_at": {"hard_delete": True}})
@@ -99,19 +104,23 @@ class Repair:
         families = self._check.families.get(stream.name, {})
         if stream.kind == "whole":
             return self._resource(found, families[()], {}, "replace")
-        rows = [*found.missing.values(), *found.different.values()]
+        rows: Iterable[Row] = chain(found.missing.values(), found.different.values())
         if families:
-            rows = [row for family in families.values() for row in family]
+            rows = chain.from_iterable(families.values())
         removes = self._mode(found) == "remove" or bool(stream.report)
         columns: Dict[str, Any] = {"deleted_at": {"hard_delete": removes}}
         if not self._is_delta:
             # by key alone, rows that are kept stay beside the others
             as_set = removes or not stream.primary_key
             columns.update({name: {"merge_key": as_set} for name in stream.merge_key})
-        if stream.report or (not self._is_delta and (removes or not stream.primary_key)):
+        if stream.report or (
+            not self._is_delta and (removes or not stream.primary_key)
+        ):
             empty = [key for key, family in families.items() if not family]
-            rows += [tombstone(stream, _values(stream, key)) for key in empty]
-        return self._resource(found, rows + self._deletions(found), columns)
+            rows = chain(
+                rows, (tombstone(stream, _values(stream, key)) for key in empty)
+            )
+        return self._resource(found, chain(rows, self._deletions(found)), columns)
 
     def _deletions(self, found: TableComparison) -> Rows:
         """Return the rows that remove or mark what is deleted."""
@@ -177,12 +186,17 @@ class Repair:
     def _resource(
         self,
         found: TableComparison,
-        rows: Rows,
+        rows: Iterable[Row],
         columns: Dict[str, Any],
         disposition: Any = "merge",
     ) -> DltResource:
         stream = STREAMS[found.stream]
         key = stream.key if self._is_delta else stream.primary_key
+        if self._is_delta and stream.report:
+            # a row that removes a window has no other key
+            loose = [name for name in stream.key if name not in stream.merge_key]
+            columns.update({name: {"nullable": True} for name in loose})
+            columns.update({name: {"merge_key": False} for name in stream.merge_key})
 
         @dlt.resource(
             name=stream.name,
@@ -193,9 +207,11 @@ class Repair:
         def repaired() -> Iterator[Any]:
             if stream.report:
                 self._note_windows(stream, found.windows)
-            storing = storable(dlt.current.source_schema(), stream, rows)
             identify = self._is_delta and stream.parent
-            yield delta.identified(stream, storing) if identify else storing
+            remaining = iter(rows)
+            while page := list(islice(remaining, PER_PAGE)):
+                fitted = storable(dlt.current.source_schema(), stream, page)
+                yield delta.identified(stream, fitted) if identify else fitted
 
         return repaired
 

@@ -1,4 +1,4 @@
-"""Which windows of the reports are no longer true: by the entries stored, and by reading."""
+"""Which windows of reports are no longer true: by stored entries, and by reading."""
 
 from datetime import date, timedelta  # noqa: I251
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -11,47 +11,33 @@ from ..streams.reports import window_params
 from ..typing import Row, Rows, Window
 from .check import Check, together
 from .comparison import TableComparison
-from .destination import StoredTables, is_one_of
-from .prints import Described, Group, WindowPrint, by_window, name_of, print_of, within
-from .rows import same
+from .prints import Described, Group, Prints, WindowPrint, by_window, print_of, within
+from .rows import RowForms, same
+from .sql import group_query, is_one_of
+from .state import SourceState
 from .values import as_day, as_decimal, moment
 
 SLACK = timedelta(seconds=10)
 """A report that was asked for so soon after a change may have been made before it."""
 INVOICED = "invoices__line_items"
 """What was invoiced of each project."""
-Prints = Dict[Window, WindowPrint]
 
 
 class ReportWindows:
-    """The windows of the reports, beside the time entries and expenses in a destination.
+    """The windows of the reports, beside the time entries and expenses stored.
 
     Args:
         check (Check): The comparison.
-        state (Dict[str, Any]): State of the source.
+        state (SourceState): State of the source.
     """
 
-    def __init__(self, check: Check, state: Row) -> None:
+    def __init__(self, check: Check, state: SourceState) -> None:
         self._check = check
         self._stored = check.stored
         self._state = state
         self._groups: Dict[Any, List[Group]] = {}
         self._described: Described = {}
         self._invoiced: Optional[Dict[Any, Decimal]] = None
-
-    def windows(self, stream: Stream) -> List[Window]:
-        """Return the windows that were loaded of a report."""
-        known = self._state.get("resources", {}).get(stream.name, {}).get("windows", [])
-        return [
-            (date.fromisoformat(first), date.fromisoformat(last))
-            for first, last in known
-        ]
-
-    def read_at(self, stream: Stream, window: Window) -> Optional[str]:
-        """Return when a window was read, by Harvest's clock."""
-        resource = self._state.get("resources", {}).get(stream.name, {})
-        read_at: Optional[str] = resource.get("read_at", {}).get(name_of(window))
-        return read_at
 
     # ------------------------------------------------------- without a request
 
@@ -94,15 +80,16 @@ class ReportWindows:
         self, stream: Stream, window: Window, seen: WindowPrint, loading: bool
     ) -> bool:
         assert stream.report
-        before = self._state.get("looks", {}).get(stream.name, {}).get(name_of(window))
-        read_at = self.read_at(stream, window)
-        known = before and before[0] == read_at
-        if known and before[1] != seen.digest:
+        known = self._state.look(stream, window)
+        if known and known != seen.digest:
             return True
-        if not seen.agrees and (not known or not loading):
+        # with deleted="ignore", entries are here that no report counts any more
+        comparable = self._check.proof or not loading
+        if comparable and not seen.agrees and (not known or not loading):
             return True
         if known or not loading:
             return False
+        read_at = self._state.read_at(stream, window)
         found = self._check.found
         days = [
             d
@@ -129,7 +116,7 @@ class ReportWindows:
         ]
         described = self._described_by(report, groups)
         found = {}
-        for window in self.windows(stream):
+        for window in self._state.windows(stream):
             inside = within(groups, window)
             found[window] = print_of(
                 report, rows.get(window, []), inside, described, self._fees()
@@ -152,14 +139,30 @@ class ReportWindows:
         forms = self._check.forms(stream)
         for window, (now, rows) in zip(windows, answers, strict=True):
             loaded = self._check.as_loaded(stream, rows)
-            here = forms.of_rows(is_one_of(stream.merge_key, [window]))
-            theirs = [forms.of_harvest(row) for row in loaded]
             if window not in found.windows:
-                if same([each.form for each in here], theirs):
+                if self._is_same(stream, window, loaded, forms):
                     continue
                 found.windows.append(window)
             self._check.families[stream.name][window] = loaded
             self._check.read_at[stream.name, window] = now
+
+    def _is_same(
+        self, stream: Stream, window: Window, rows: Rows, forms: RowForms
+    ) -> bool:
+        """Return whether the stored rows of a window are those of Harvest.
+
+        Those with a running timer are left out: they grow all the time.
+        """
+        report = stream.report
+        assert report
+        source = report.made_of[0]
+        groups = self._groups_of(source, report) if self._stored.count(source) else []
+        running = {each.subject for each in within(groups, window) if each.running}
+        here = forms.of_rows(is_one_of(stream.merge_key, [window]))
+        return same(
+            (each.form for each in here if each.columns[report.key] not in running),
+            (forms.of_harvest(row) for row in rows if row[report.key] not in running),
+        )
 
     async def _ask(self, stream: Stream, window: Window) -> Tuple[str, Rows]:
         """Return Harvest's clock and the rows of a window."""
@@ -174,29 +177,33 @@ class ReportWindows:
     # ------------------------------------------------------- what is stored here
 
     def _groups_of(self, source: str, report: Report) -> List[Group]:
-        """Return the entries or expenses by month, project, and what a report groups by."""
+        """Return what a report sums up, by month, project, and what it groups by."""
         column = f"{report.key[: -len('_id')]}__id"
         if (source, column) not in self._groups:
             stored, stream = self._stored, STREAMS[source]
-            rows = stored.query(_group_query(stored, stream, column))
+            has, alive = (
+                stored.columns(source),
+                (source, f"t.{stream.dated} IS NOT NULL"),
+            )
+            rows = stored.query(group_query(stream, column, has, stored.source(*alive)))
             owners = self._owners(report, column)
             self._groups[source, column] = [
                 Group(
                     source,
-                    date(int(year), int(month), 1),
+                    date(int(y), int(m), 1),
                     project,
                     owners.get(project, subject),
                     as_decimal(amount),
                     bool(running),
                     newest,
-                    str([as_decimal(figure).normalize() for figure in figures]),
+                    str([as_decimal(each).normalize() for each in others]),
                 )
-                for year, month, project, subject, amount, running, newest, *figures in rows
+                for y, m, project, subject, amount, running, newest, *others in rows
             ]
         return self._groups[source, column]
 
     def _owners(self, report: Report, column: str) -> Dict[Any, Any]:
-        """Return what the records that a report goes through belong to, such as a client.
+        """Return what the records of a report belong to, such as a client.
 
         Ids in entries are those of the time of reading; those of a project are newer.
         """
@@ -250,7 +257,7 @@ class ReportWindows:
         return self._described[name]
 
     def _fees(self) -> Dict[Any, Decimal]:
-        """Return what was invoiced of each project, which leaves less of a fixed fee."""
+        """Return what was invoiced of each project: that leaves less of a fixed fee."""
         if self._invoiced is None:
             self._invoiced = {}
             stored = self._stored
@@ -259,36 +266,12 @@ class ReportWindows:
             ):
                 items, invoices = stored.name(INVOICED), stored.name("invoices")
                 rows = stored.query(
-                    f"SELECT i.project__id, SUM(i.amount) FROM {items} i JOIN {invoices} t"
-                    " ON i._dlt_parent_id = t._dlt_id WHERE t.deleted_at IS NULL"
-                    " GROUP BY i.project__id"
+                    f"SELECT i.project__id, SUM(i.amount) FROM {items} i"
+                    f" JOIN {invoices} t ON i._dlt_parent_id = t._dlt_id"
+                    " WHERE t.deleted_at IS NULL GROUP BY i.project__id"
                 )
                 self._invoiced = {key: as_decimal(amount) for key, amount in rows}
         return self._invoiced
-
-
-def _group_query(stored: StoredTables, stream: Stream, column: str) -> str:
-    """Return the query for the groups of a stream."""
-    has = stored.columns(stream.name).keys()
-    amount, day = f"t.{stream.amount}", f"t.{stream.dated}"
-    money = f"{amount} * t.billable_rate" if "billable_rate" in has else amount
-    running = "t.is_running" if "is_running" in has else "1 = 0"
-    billable = "t.billable" if "billable" in has else "1 = 1"
-    unbilled = f"{billable} AND NOT t.is_billed" if "is_billed" in has else billable
-    newest = "MAX(t.updated_at)" if "updated_at" in has else "NULL"
-    subject = f"t.{column}" if column in has else "NULL"
-    sums = [
-        *(f"SUM(CASE WHEN {billable} THEN {each} END)" for each in (amount, money)),
-        *(f"SUM(CASE WHEN {unbilled} THEN {each} END)" for each in (amount, money)),
-    ]
-    return (
-        f"SELECT EXTRACT(YEAR FROM {day}) AS y, EXTRACT(MONTH FROM {day}) AS m,"
-        f" t.project__id AS p, {subject} AS s, SUM({amount}) AS a,"
-        f" MAX(CASE WHEN {running} THEN 1 ELSE 0 END) AS r, {newest} AS u, COUNT(*) AS n,"
-        f" {', '.join(f'{each} AS f{n}' for n, each in enumerate(sums))}"
-        f" FROM {stored.source(stream.name, f'{day} IS NOT NULL')}"
-        " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
-    )
 
 
 def _as_days(row: Row) -> Row:

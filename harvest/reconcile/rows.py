@@ -18,11 +18,12 @@ from ..api.decoding import identifies
 from ..settings import Stream
 from ..streams.values import storable, value_at
 from ..typing import Key, Row
-from .destination import StoredTables, is_one_of
+from .destination import StoredTables
+from .sql import is_one_of
 from .values import comparable
 
 VARIANT = re.compile(r"(.+)__v_[a-z]+")
-"""The column beside another one for values that do not fit it, such as `hours__v_text`."""
+"""The column beside another for values that do not fit it: `hours__v_text`."""
 GROWING = frozenset(("hours", "hours_without_timer", "rounded_hours"))
 """What grows all the time while the timer of an entry runs."""
 
@@ -69,8 +70,8 @@ class RowForms:
     Args:
         stored (StoredTables): The destination.
         stream (Stream): The stream.
-        names (bool): Compare names of other records, too. Harvest does not say when they
-            change, and their ids are the truth.
+        names (bool): Compare names of other records, too. Harvest does not say when
+            they change, and their ids are the truth.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class RowForms:
         )
 
     def of_harvest(self, row: Row) -> Form:
-        """Return the form of a row as Harvest has it, laid out in tables as in a load."""
+        """Return the form of a row of Harvest, laid out in tables as in a load."""
         schema = self._stored.schema
         fitted = next(iter(storable(schema, self._stream, [row])), row)
         pieces = schema.normalize_data_item(fitted, "", self._stream.name)
@@ -199,7 +200,7 @@ def nested(row: Row) -> Row:
 
 
 def key_of(stream: Stream, row: Row) -> Optional[Key]:
-    """Return the key of a row of Harvest; None if it has none, and is not stored either.
+    """Return the key of a row of Harvest; None if it has none, and is not stored.
 
     >>> key_of(STREAMS["clients"], {"id": "7"})
     (7,)

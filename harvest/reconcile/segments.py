@@ -1,7 +1,8 @@
-"""Finding the rows that differ by counts and sums: which span of days to ask about next.
+"""Finding the rows that differ by counts and sums: which days to ask about next.
 
-The rows of a long list are counted and summed up by year. A segment whose figures differ
-is bisected until its rows fit on one page, and read then. Nothing here asks Harvest.
+The rows of a long list are counted and summed up by year. A segment whose figures
+differ is bisected until its rows fit on one page, and read then. Nothing here asks
+Harvest.
 """
 
 from datetime import date, timedelta  # noqa: I251
@@ -58,7 +59,7 @@ class Bisection:
         budget (int): Requests after which it costs less to read the whole list.
 
     Examples:
-        >>> bisection = Bisection({date(2024, 1, 1): {"rows": 3}}, threshold=2000, budget=10)
+        >>> bisection = Bisection({date(2024, 1, 1): {"rows": 3}}, 2000, budget=10)
         >>> bisection.add((date(2024, 1, 1), date(2024, 12, 31)), {"rows": 4})
         >>> bisection.take()
         Segment(first=..., last=..., difference={'rows': 1})
@@ -78,7 +79,7 @@ class Bisection:
         return self._budget < 0
 
     def add(self, window: Window, theirs: Figures) -> None:
-        """Add a window, if Harvest's figures of it are others than the destination's."""
+        """Add a window, if Harvest's figures of it are not the destination's."""
         difference = subtract(theirs, within(self._days, window))
         if difference:
             self._open.append(Segment(*window, difference))

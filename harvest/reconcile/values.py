@@ -12,8 +12,8 @@ from ..streams.values import NUMBERS, meant
 def comparable(value: Any, data_type: Optional[str]) -> Any:
     """Return a value of Harvest or of a table in the form that both have in common.
 
-    Values that fit the type of their column are compared as such, others as text: the load
-    stores them in a column beside it, such as `hours__v_text`.
+    Values that fit the type of their column are compared as such, others as text: the
+    load stores them in a column beside it, such as `hours__v_text`.
 
     Args:
         value (Any): The value, not None.

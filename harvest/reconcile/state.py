@@ -1,0 +1,99 @@
+"""What loads left behind in the state of the source, and comparisons too."""
+
+from datetime import date  # noqa: I251
+from typing import Any, Dict, List, Optional
+
+import dlt
+
+from ..settings import STREAMS, Stream
+from ..typing import Row, Window
+from .prints import Prints, name_of
+
+
+class SourceState:
+    """The state of a source in a pipeline, as it is at the moment.
+
+    Args:
+        pipeline (dlt.Pipeline): The pipeline.
+        name (str): Name of the source.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline, name: str) -> None:
+        self._pipeline = pipeline
+        self._name = name
+
+    @property
+    def values(self) -> Row:
+        """Return all of it."""
+        state: Row = self._pipeline.state.get("sources", {}).get(self._name, {})
+        return state
+
+    def of(self, stream: str) -> Row:
+        """Return what loads left behind of a stream."""
+        state: Row = self.values.get("resources", {}).get(stream, {})
+        return state
+
+    def was_created(self, stream: str) -> bool:
+        """Return whether a load has created the table of a stream."""
+        return bool(
+            self.of(stream).get("created") or stream in self.values.get("created", ())
+        )
+
+    def was_tried(self, stream: str) -> bool:
+        """Return whether a load has read a stream, or has tried to."""
+        return stream in self.values.get("resources", {}) or self.was_created(stream)
+
+    def starts(self) -> Dict[str, str]:
+        """Return the `start_date` with which the tables of streams were begun."""
+        cursors = {
+            name: self.of(name).get("incremental", {}).get("updated_at", {})
+            for name in STREAMS
+        }
+        return {
+            name: cursor["initial_value"]
+            for name, cursor in cursors.items()
+            if cursor.get("initial_value")
+        }
+
+    # ------------------------------------------------------- windows of reports
+
+    def windows(self, report: Stream) -> List[Window]:
+        """Return the windows that were loaded of a report."""
+        return [
+            (date.fromisoformat(first), date.fromisoformat(last))
+            for first, last in self.of(report.name).get("windows", [])
+        ]
+
+    def read_at(self, report: Stream, window: Window) -> Optional[str]:
+        """Return when a window was read, by Harvest's clock."""
+        found: Optional[str] = (
+            self.of(report.name).get("read_at", {}).get(name_of(window))
+        )
+        return found
+
+    def look(self, report: Stream, window: Window) -> Optional[str]:
+        """Return the digest of a window, if it was not read again since then."""
+        seen = self.values.get("looks", {}).get(report.name, {}).get(name_of(window))
+        return seen[1] if seen and seen[0] == self.read_at(report, window) else None
+
+    def looks(
+        self, prints: Dict[str, Prints], settled: date
+    ) -> Optional[Dict[str, Any]]:
+        """Return the digests to be noted, of windows that no load reads any more.
+
+        Args:
+            prints (Dict[str, Prints]): What was seen, by report.
+            settled (date): The first day of a window's end that a load reads again.
+
+        Returns:
+            Optional[Dict[str, Any]]: None if nothing is new.
+        """
+        before = self.values.get("looks", {})
+        after = dict(before)
+        for name, seen in prints.items():
+            after[name] = {
+                name_of(window): [self.read_at(STREAMS[name], window), each.digest]
+                for window, each in seen.items()
+                if window[1] < settled
+            }
+        return after if after != before else None
