@@ -362,6 +362,9 @@ _ALL = (
 STREAMS: Dict[str, Stream] = {stream.name: stream for stream in _ALL}
 """Every stream by name, in the order in which a reader would ask for them."""
 
+COMPANY = next(each for each in _ALL if not each.rows_in)
+"""The account itself, with its settings."""
+
 REPORTED: Tuple[str, ...] = tuple(
     dict.fromkeys(name for each in _ALL if each.report for name in each.report.made_of)
 )

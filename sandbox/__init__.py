@@ -6,9 +6,29 @@
         requests.get(server.base_url + "/time_entries", headers=server.headers())
 """
 
-from .account import Account, Clock
+from .account import Account
 from .changes import Change
+from .clock import Clock
 from .faults import Fault, Faults
-from .server import RequestRecord, Server
+from .fields import UNFORESEEN, Fields
+from .listings import BALANCES, LISTINGS, PAGES, TIME_OFF
+from .recording import RequestRecord
+from .reports import REPORTS
+from .server import Server
 
-__all__ = ["Account", "Change", "Clock", "Fault", "Faults", "RequestRecord", "Server"]
+__all__ = [
+    "BALANCES",
+    "LISTINGS",
+    "PAGES",
+    "REPORTS",
+    "TIME_OFF",
+    "UNFORESEEN",
+    "Account",
+    "Change",
+    "Clock",
+    "Fault",
+    "Faults",
+    "Fields",
+    "RequestRecord",
+    "Server",
+]

@@ -14,16 +14,17 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from .account import Account
-from .api import ROLES, TIME_OFF_ANSWERS, Api
-from .catalog import LISTINGS, PAGES
+from .api import TIME_OFF_ANSWERS, Api
 from .changes import KINDS
+from .listings import LISTINGS, PAGES
+from .owner import ROLES
 from .server import Server
 
 PORT = 8722
 
 
 def whole(highest: int) -> Callable[[str], int]:
-    """A whole number from 0 up to the highest, for the command line."""
+    """Return a reader of whole numbers from 0 up to the highest, for the command line."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or int(text) > highest:
@@ -34,8 +35,11 @@ def whole(highest: int) -> Callable[[str], int]:
 
 
 def styles(text: str) -> dict[str, str]:
-    """How lists page, for the command line."""
-    given = dict(pair.partition("=")[::2] for pair in text.split(","))
+    """Read how lists page, for the command line."""
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if wrong := [stream for stream, _, style in pairs if not style]:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is not STREAM=STYLE")
+    given = {stream: style for stream, _, style in pairs}
     everywhere = given.pop("all", "")
     try:
         api = Api(Account.empty())
@@ -49,7 +53,7 @@ def styles(text: str) -> dict[str, str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="A local Harvest API v2 over a made-up account. Without a command: serve it.",
@@ -66,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         help="how far back the account goes (default: 2.5 for 2,000 entries, more for more)",
     )
     top.add_argument("--seed", type=int, default=1, help="another seed, another account")
-    top.add_argument("--no-limits", action="store_true", help="do not enforce the speed limits")
+    top.add_argument("--no-limits", action="store_true", help="do not enforce the rate limits")
     top.add_argument(
         "--latency", type=float, default=0.0, metavar="SECONDS", help="delay of each answer"
     )
@@ -105,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Serves an account until it is told to stop; gives the exit code."""
+    """Serve an account until it is told to stop; return the exit code."""
     began = time.monotonic()
     if options.time_entries > 50000 and not options.quiet:
         print(f"Making up an account with {options.time_entries:,} time entries ...", flush=True)
@@ -145,7 +149,7 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def welcome(server: Server, seconds: float) -> str:
-    """What to know about a server that has just started."""
+    """Return what to know about a server that has just started."""
     account = server.account
     counts = account.counts()
     ids = account.ids(LISTINGS["time_entries"])
@@ -158,7 +162,7 @@ def welcome(server: Server, seconds: float) -> str:
     return f"""\
 {account.company["name"]}, a made-up agency, is served at {server.base_url} ({seconds:.1f} s).
 It holds {held}{since}.
-Speed limits: {limits}. Added latency: {server.latency:g} s.
+Rate limits: {limits}. Added latency: {server.latency:g} s.
 
 Settings to use it, ready to paste:
 
@@ -173,7 +177,7 @@ To stop:                              Ctrl+C"""
 
 
 def change(options: argparse.Namespace) -> int:
-    """Changes the account of a running sandbox; gives the exit code."""
+    """Change the account of a running sandbox; return the exit code."""
     seed = time.time_ns() % 2**31 if options.seed is None else options.seed
     query = urlencode({"seed": seed, "count": options.count, "kinds": options.kinds})
     try:
@@ -196,7 +200,7 @@ def change(options: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; gives the exit code."""
+    """Run the command line; return the exit code."""
     options = parser().parse_args(arguments)
     return change(options) if options.command == "change" else serve(options)
 

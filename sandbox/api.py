@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import re
-from array import array
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from . import visibility
-from .account import Account, Conditions
-from .catalog import BALANCES, LISTINGS, PAGES, PROJECT_LISTINGS, TIME_OFF, Listing
+from .account import Account
 from .errors import Refusal, not_found
-from .pages import Key, Page
+from .listed import ListRows, ReportRows
+from .listings import BALANCES, LISTINGS, PAGES, PROJECT_LISTINGS, TIME_OFF, Listing
+from .owner import Owner
+from .pages import Page
 from .parameters import MAX_PER_PAGE, page_size, parse, positive
 from .reports import REPORTS
-from .sign_in import SignIn
+from .store import Conditions
 
 JSON = "application/json; charset=utf-8"
 LONGEST_REPORT = 365
-ROLES = ("administrator", "manager", "member")
 TIME_OFF_ANSWERS = ("on", "403", "404", "empty")
 """What an account answers about paid time off: what it has, or as one that has not got it."""
 
@@ -37,72 +36,13 @@ FEATURES = {
 Handler = Callable[[Request], Response | Awaitable[Response]]
 
 
-class ListRows:
-    """The rows of a list.
-
-    Args:
-        account: which holds them.
-        listing: the list.
-        parent: the id of the record that the list belongs to, if any.
-        conditions: what the rows must meet.
-    """
-
-    def __init__(
-        self, account: Account, listing: Listing, parent: int | None, conditions: Conditions
-    ) -> None:
-        self._account = account
-        self._where = (listing, parent, conditions)
-        self._ids: array[int] = account.ids(listing, parent, conditions)
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def between(self, start: int, stop: int) -> list[bytes]:
-        """Return some of the rows, each as JSON."""
-        return self._account.fragments(self._where[0].table, self._ids[start:stop])
-
-    def key(self, position: int) -> Key:
-        """Return what a row is sorted by, and its id."""
-        return self._account.sort_key(self._where[0], self._ids[position])
-
-    def position(self, key: Key) -> int:
-        """Return how many rows stand before this key, or are it."""
-        return self._account.before(*self._where, key)
-
-
-class ReportRows:
-    """The rows of a report, or of any list that is there as a whole.
-
-    Args:
-        rows: each as JSON.
-    """
-
-    def __init__(self, rows: list[bytes]) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def between(self, start: int, stop: int) -> list[bytes]:
-        """Return some of the rows."""
-        return self._rows[start:stop]
-
-    def key(self, position: int) -> Key:
-        """Return the row's place in the list."""
-        return "", position
-
-    def position(self, key: Key) -> int:
-        """Return how many rows stand before this key, or are it."""
-        return max(0, key[1] + 1)
-
-
-class Api(SignIn):
+class Api(Owner):
     """The answers of the API.
 
     Args:
         account: what they are about.
         tokens: personal access tokens that are valid; one is made up by default.
-        pages: how lists page that do not page as usual: stream -> one of `catalog.PAGES`.
+        pages: how lists page that do not page as usual: stream -> one of `listings.PAGES`.
         paid_time_off: what is answered about it: `on`, `403`, `404` or `empty`.
         page_size: how many rows a page has, whatever is asked; None for what is asked.
 
@@ -114,8 +54,6 @@ class Api(SignIn):
         assignments_key: the key above the rows of `/pto/assignments`; empty for a bare list.
         forbidden: the names of streams that are answered 403; change it at will.
         missing: the names of streams that are answered 404; change it at will.
-        owner: the id of the user whom the tokens belong to; None for the first administrator.
-            What that user's access roles let through is what lists hold.
     """
 
     def __init__(
@@ -137,13 +75,12 @@ class Api(SignIn):
         self.assignments_key = ""
         self.forbidden: set[str] = set()
         self.missing: set[str] = set()
-        self.owner: int | None = None
 
     def page_by(self, style: str, *streams: str) -> None:
         """Change how lists page.
 
         Args:
-            style: one of `catalog.PAGES`.
+            style: one of `listings.PAGES`.
             *streams: which lists, reports included; all of them where none is named.
 
         Raises:
@@ -156,27 +93,8 @@ class Api(SignIn):
             raise ValueError(f"There is no list {wrong[0]!r}; there are {', '.join(known)}.")
         self.pages |= dict.fromkeys(streams or known, style)
 
-    def owned_by(self, role: str) -> int:
-        """Give the tokens to the first active user of a role, and return the user's id.
-
-        Args:
-            role: administrator, manager or member.
-
-        Raises:
-            ValueError: there is no such role, or nobody who has it.
-        """
-        if role not in ROLES:
-            raise ValueError(f"There is no role {role!r}; there are {', '.join(ROLES)}.")
-        for user in self.account.rows_where("users", "is_active"):
-            if user["access_roles"][:1] == [role]:
-                self.owner = int(user["id"])
-                return self.owner
-        raise ValueError(
-            f"The account has no {role}; add one: account.add('users', access_roles=[{role!r}])"
-        )
-
     def handlers(self) -> Iterator[tuple[str, Handler, str]]:
-        """Give the paths below /v2, what answers each, and its stream."""
+        """Yield the paths below /v2, what answers each, and its stream."""
         yield "/company", self._company, "company"
         yield "/users/me", self._me, ""
         mine = replace(LISTINGS["project_assignments"], pages="page")
@@ -200,42 +118,11 @@ class Api(SignIn):
         if stream in TIME_OFF and self.paid_time_off == "404":
             raise not_found()
         off = stream in TIME_OFF and self.paid_time_off == "403"
-        if stream in self.forbidden or off or self._seen(stream) is None:
+        if stream in self.forbidden or off or self.seen(stream) is None:
             raise Refusal(403, "The user's role does not allow this.")
         feature = FEATURES.get(stream)
         if feature and not self.account.company.get(feature):
             raise Refusal(403, f"The account has the {feature.split('_')[0]} module switched off.")
-
-    def current_user(self) -> int | None:
-        """Return the id of the user whom the tokens belong to."""
-        if self.owner is None or not self.account.exists("users", self.owner):
-            self.owner = self.account.current_user()
-        return self.owner
-
-    def who(self) -> dict[str, Any]:
-        """Return what `/accounts` says of the owner of the token."""
-        user = self.account.get("users", self.current_user() or 0) or {}
-        return {name: user.get(name) for name in ("id", "first_name", "last_name", "email")}
-
-    # ---------------------------------------------------------------- what the owner sees
-
-    def _seen(self, stream: str) -> str | None:
-        if stream in ("", "company"):
-            return visibility.ALL
-        owner = self.current_user()
-        if owner is None:
-            return visibility.ALL
-        held = orjson.loads(self.account.columns_of("users", owner)["access_roles"] or "[]")
-        role = next((role for role in ROLES if role in held), "member")
-        return visibility.condition(role, owner, "reports" if stream in REPORTS else stream)
-
-    def _conditions(self, stream: str) -> Conditions:
-        """Return the condition on the rows that the owner of the token sees."""
-        seen = self._seen(stream) or visibility.ALL
-        return () if seen == visibility.ALL else ((seen, None),)
-
-    def _is_seen(self, table: str, id: int) -> bool:
-        return self.account.exists(table, id, self._seen(table) or "0")
 
     # ---------------------------------------------------------------- records
 
@@ -258,9 +145,9 @@ class Api(SignIn):
             if parent is not None:
                 column, table = listing.parent
                 belongs = self.account.columns_of(listing.table, id).get(column) == parent
-                if not belongs or not self._is_seen(table, parent):
+                if not belongs or not self.is_seen(table, parent):
                     raise not_found()
-            if not self._is_seen(listing.table, id):
+            if not self.is_seen(listing.table, id):
                 raise not_found()
             return self._one(listing.table, id)
 
@@ -273,7 +160,7 @@ class Api(SignIn):
         year = positive("year", query.get("year", str(now.year)))
         if not 1000 <= year <= 9999:
             raise Refusal(422, "year must have four digits.")
-        if not self._is_seen("users", _number(user)):
+        if not self.is_seen("users", _number(user)):
             raise not_found()
         last = now.date() if year == now.year else date(year, 12, 31)
         as_of = date.fromisoformat(parse("as_of", "date", query.get("as_of", str(last))))
@@ -297,7 +184,7 @@ class Api(SignIn):
                 parent = self.current_user() or 0
             if parent is not None:
                 parent = _number(parent)
-                if not self._is_seen(listing.parent[1], parent):
+                if not self.is_seen(listing.parent[1], parent):
                     raise not_found()
                 if listing.table == "teammates" and not self.account.is_manager(parent):
                     raise Refusal(422, "Only a manager has teammates assigned.")
@@ -322,7 +209,7 @@ class Api(SignIn):
         conditions = tuple((listing.filters[name][1], values[name]) for name in values)
         if listing.table in TIME_OFF and self.paid_time_off == "empty":
             conditions += (("0", None),)
-        return conditions + self._conditions(listing.table)
+        return conditions + self.conditions_on(listing.table)
 
     def _page(
         self, request: Request, rows: ListRows | ReportRows, stream: str, style: str, default: int
@@ -360,7 +247,7 @@ class Api(SignIn):
                 last,
                 flags["include_fixed_fee"],
                 flags["is_active"],
-                self._seen(stream) or visibility.ALL,
+                self.seen(stream) or visibility.ALL,
             )
             return self._page(request, ReportRows(rows), stream, "page", MAX_PER_PAGE)
 

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import words
-from .catalog import LISTINGS
-
-if TYPE_CHECKING:
-    from .account import Account
-
-Row = dict[str, Any]
+from .columns import Row
+from .editor import Editor
+from .listings import LISTINGS
 
 KINDS = ("add", "edit", "delete", "bill")
 """The kinds of change that there are."""
@@ -169,8 +166,8 @@ def _renamed(rng: Random, name: str) -> str:
     return f"{name.split(' / ')[0]} / {rng.randrange(100, 1000)}"
 
 
-def make(account: Account, rng: Random, count: int, kinds: list[str]) -> list[Change]:
-    """Makes `count` changes; fewer where the account has nothing that could change so.
+def make(account: Editor, rng: Random, count: int, kinds: list[str]) -> list[Change]:
+    """Make `count` changes; fewer where the account has nothing that could change so.
 
     Raises:
         ValueError: there is no such kind.
@@ -178,7 +175,7 @@ def make(account: Account, rng: Random, count: int, kinds: list[str]) -> list[Ch
     if wrong := sorted(set(kinds) - set(KINDS)):
         raise ValueError(f"There is no kind of change {wrong[0]!r}; there are {', '.join(KINDS)}.")
     done: list[Change] = []
-    # In a small account many a draw finds nothing to change; it has to end all the same.
+    # In a small account many a draw finds nothing to change; it must end all the same.
     for _ in range(count * 50):
         if len(done) == count or not kinds:
             break
@@ -194,13 +191,13 @@ def _drawn(rng: Random, table: dict[str, Any]) -> str:
     return rng.choices([*table], weights)[0]
 
 
-def _parent(account: Account, stream: str, id: int) -> int | None:
+def _parent(account: Editor, stream: str, id: int) -> int | None:
     column = LISTINGS[stream].parent[0]
     parent: int | None = account.columns_of(stream, id)[column] if column else None
     return parent
 
 
-def _add(account: Account, rng: Random) -> Change | None:
+def _add(account: Editor, rng: Random) -> Change | None:
     stream = _drawn(rng, _ADD)
     fields: Row = {}
     if stream in _ADD_TO:
@@ -217,7 +214,7 @@ def _add(account: Account, rng: Random) -> Change | None:
     return Change("add", stream, row["id"], _parent(account, stream, row["id"]), what)
 
 
-def _edit(account: Account, rng: Random) -> Change | None:
+def _edit(account: Editor, rng: Random) -> Change | None:
     stream = _drawn(rng, _EDIT)
     _, where, edit = _EDIT[stream]
     id = account.pick(stream, rng, where)
@@ -230,17 +227,17 @@ def _edit(account: Account, rng: Random) -> Change | None:
     return Change("edit", stream, id, _parent(account, stream, id), what)
 
 
-def _delete(account: Account, rng: Random) -> Change | None:
+def _delete(account: Editor, rng: Random) -> Change | None:
     stream = _drawn(rng, _DELETE)
     id = account.pick(stream, rng, _DELETE[stream][1])
     if id is None:
         return None
     parent = _parent(account, stream, id)
     account.delete(stream, id)
-    return Change("delete", stream, id, parent, "gone")
+    return Change("delete", stream, id, parent, "deleted")
 
 
-def _bill(account: Account, rng: Random) -> Change | None:
+def _bill(account: Editor, rng: Random) -> Change | None:
     entry = account.pick("time_entries", rng, "invoice_id IS NULL AND billable AND NOT is_running")
     if entry is None:
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from .account import Account
-from .catalog import BALANCES, LISTINGS
+from .listings import BALANCES, LISTINGS
 from .reports import REPORTS
 from .server import Server
 
@@ -21,13 +21,13 @@ DATABASE = HOME / "harvest.duckdb"
 
 
 def environment(server: Server) -> dict[str, str]:
-    """Settings by which harvest_pipeline.py reads the sandbox, apart from a user's own."""
+    """Return settings by which harvest_pipeline.py reads the sandbox, apart from a user's own."""
     settings = {
         "SOURCES__HARVEST__BASE_URL": server.base_url,
         "SOURCES__HARVEST__ID_URL": server.id_url,
         "SOURCES__HARVEST__ACCESS_TOKEN": server.token,
         "SOURCES__HARVEST__ACCOUNT_ID": server.account_id,
-        # the sandbox is told not to enforce Harvest's limits here, so nobody has to wait
+        # the sandbox is told not to enforce Harvest's limits here, so nobody must wait
         "SOURCES__HARVEST__RATE_LIMIT": "100000",
         "SOURCES__HARVEST__REPORT_RATE_LIMIT": "100000",
         "DLT_DATA_DIR": str(HOME / "dlt"),
@@ -48,7 +48,7 @@ def load(server: Server) -> None:
 
 
 def last_load() -> str:
-    """Name of the last load; names sort by time."""
+    """Return the name of the last load; names sort by time."""
     with duckdb.connect(str(DATABASE), read_only=True) as connection:
         found = connection.execute("SELECT max(load_id) FROM harvest_data._dlt_loads").fetchone()
         assert found
@@ -56,7 +56,7 @@ def last_load() -> str:
 
 
 def summary(first: str) -> str:
-    """Rows of each stream, and how many of them came after the first run."""
+    """Count the rows of each stream, and how many of them came after the first run."""
     lines = [f"{'stream':<28}{'rows':>8}{'second run':>14}"]
     with duckdb.connect(str(DATABASE), read_only=True) as connection:
         loaded = connection.execute(
@@ -88,7 +88,9 @@ def main() -> int:
     print("\nThe first run read everything; the second one read what had changed.\n")
     print(summary(first))
     place = DATABASE.relative_to(ROOT)
-    python = Path(sys.executable).relative_to(ROOT) if sys.prefix != sys.base_prefix else "python"
+    python = Path(sys.executable)
+    if python.is_relative_to(ROOT):
+        python = python.relative_to(ROOT)
     question = (
         "SELECT project__name, round(sum(hours)) AS hours FROM harvest_data.time_entries"
         " GROUP BY ALL ORDER BY hours DESC LIMIT 5"

@@ -75,7 +75,7 @@ class Faults:
         when: Callable[[RequestRecord], bool] | None = None,
         **details: Any,
     ) -> Fault:
-        """Makes matching requests go wrong.
+        """Make matching requests go wrong.
 
         Kinds and their details:
 
@@ -114,17 +114,17 @@ class Faults:
         return fault
 
     def remove(self, fault: Fault) -> None:
-        """Ends one fault."""
+        """End one fault."""
         with self._lock:
             self._faults.remove(fault)
 
     def clear(self) -> None:
-        """Ends all faults."""
+        """End all faults."""
         with self._lock:
             self._faults.clear()
 
     def strike(self, record: RequestRecord) -> list[Fault]:
-        """The faults that this request meets with; each is counted."""
+        """Return the faults that this request meets with, and count each."""
         struck = []
         with self._lock:
             for fault in self._faults:
@@ -146,7 +146,7 @@ class Reset(Response):
     """Not an answer: the connection is reset."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Drops the connection at once."""
+        """Drop the connection at once."""
         transport = scope[TRANSPORT]
         linger = struct.pack("ii", 1, 0)
         connection = transport.get_extra_info("socket")
@@ -159,7 +159,7 @@ class Truncated(Response):
     """An answer of which half arrives."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends half of what the headers promise, then closes the connection."""
+        """Send half of what the headers promise, then close the connection."""
         transport: BaseTransport = scope[TRANSPORT]
         start = {"type": "http.response.start", "status": self.status_code}
         await send(start | {"headers": self.raw_headers})
@@ -174,7 +174,7 @@ class Trickling(Response):
     seconds = 1.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends ten pieces, with a pause before each."""
+        """Send ten pieces, with a pause before each."""
         start = {"type": "http.response.start", "status": self.status_code}
         await send(start | {"headers": self.raw_headers})
         size = len(self.body) // 10 + 1
@@ -186,7 +186,7 @@ class Trickling(Response):
 
 
 def instead(fault: Fault) -> Response:
-    """What the fault answers in the API's place."""
+    """Return what the fault answers in the API's place."""
     details = fault.details
     if fault.kind == "reset":
         return Reset()
@@ -209,7 +209,7 @@ def instead(fault: Fault) -> Response:
 
 
 def spoil(fault: Fault, response: Response, url: str) -> Response:
-    """The API's answer as the fault leaves it.
+    """Return the API's answer as the fault leaves it.
 
     Args:
         fault: what goes wrong.

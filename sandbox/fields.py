@@ -16,11 +16,10 @@ def _unforeseen(number: int) -> bytes:
     members = {
         "is_starred": number % 3 == 0,
         "source_label": f"{_CHANNELS[number % 4]} {number}",
-        "effort_score": 0.05 + number * 1.37,
+        "effort_score": round(0.05 + number * 1.37, 2),
         "archive_reason": None,
         "provenance": {"channel": _CHANNELS[number % 4], "revision": number + 1},
     }
-    members["effort_score"] = round(members["effort_score"], 2)
     return orjson.dumps(members)[1:-1]
 
 

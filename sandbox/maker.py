@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any
 
 from . import words
-from .catalog import TABLES
-
-if TYPE_CHECKING:
-    from .account import Account
-
-Row = dict[str, Any]
+from .columns import Row
+from .store import Store
+from .tables import TABLES
 
 
 class BaseMaker:
@@ -26,7 +22,7 @@ class BaseMaker:
         now: the time of creation.
     """
 
-    def __init__(self, account: Account, rng: Random, now: str) -> None:
+    def __init__(self, account: Store, rng: Random, now: str) -> None:
         self.account = account
         self.rng = rng
         self.now = now

@@ -36,7 +36,7 @@ class Page:
 
     Args:
         rows: the whole list.
-        style: how the list pages, one of `catalog.PAGES`.
+        style: how the list pages, one of `listings.PAGES`.
         url: where the request went, without its query.
         query: the query parameters.
         per_page: how many rows a page has.
@@ -61,10 +61,12 @@ class Page:
         """Return the page as JSON, its rows under a key, or a bare list where the key is empty."""
         stop = self._total if self._whole else self._start + self._per_page
         start = self._start - 1 if self._repeat and self._start else self._start
-        rows = b"[" + b",".join(self._rows.between(start, stop)) + b"]"
-        if self._whole:
-            return b'{"%b":%b}' % (key.encode(), rows) if key else rows
-        return b'{"%b":%b,%b' % (key.encode(), rows, orjson.dumps(self._about())[1:])
+        rows = b",".join(self._rows.between(start, stop))
+        if not key:
+            return b"[" + rows + b"]"
+        about = b"}" if self._whole else b"," + orjson.dumps(self._about())[1:]
+        # In one go: a page is megabytes long.
+        return b"".join((b'{"', key.encode(), b'":[', rows, b"]", about))
 
     def _first_row(self) -> int:
         query = self._query

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from .catalog import ROUNDED, json_object, to_json
+from .table import json_object, to_json
+from .tables import ROUNDED
 
 # Each subject: what to join, the fields that name it (SQL gives JSON), and its sort order.
 _CLIENT = {"client_id": "client.id", "client_name": "json_quote(client.name)"}
@@ -65,7 +66,7 @@ _WINDOW = "t.spent_date BETWEEN :first AND :last"
 
 
 def _cents(ten_thousandths: str) -> str:
-    """Hundredths of an hour times hundredths of money, as money rounded half up."""
+    """Return hundredths of an hour times hundredths of money, as money rounded half up."""
     return f"((({ten_thousandths})+50)/100/100.0)"
 
 
@@ -177,7 +178,7 @@ def query(
     active: bool | None = None,
     seen: str = "1",
 ) -> tuple[str, dict[str, Any]]:
-    """The SQL of a report and its parameters; it gives one JSON object for each row.
+    """Return the SQL of a report, which gives a JSON object for each row, and its parameters.
 
     Args:
         name: the stream.

@@ -1,40 +1,25 @@
-"""The HTTP server: serves the API over an account, with rate limits and faults."""
+"""The HTTP server, in a thread."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import math
-import re
 import socket
 import threading
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from email.utils import format_datetime
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
 
-import orjson
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from .account import Account
-from .api import JSON, Api, Handler, address, numbered
-from .errors import Refusal, not_found
-from .faults import HTML, INSTEAD, TRANSPORT, Faults, Reset, instead, spoil
 from .limits import SlidingWindow
 from .recording import RequestRecord
-from .reports import REPORTS
+from .service import API, ID, Service
 
-API, ID = "/v2", "/api/v2"
+__all__ = ["RequestRecord", "Server"]
 
 
-class Server(Api):
+class Server(Service):
     """Serves an account over HTTP, in a thread, on 127.0.0.1.
 
     Example:
@@ -52,17 +37,12 @@ class Server(Api):
         limits: whether the limits are enforced.
         latency: seconds by which each answer is delayed.
         port: the port, or 0 for any that is free.
-        pages: how lists page that do not page as usual: stream -> one of `catalog.PAGES`.
+        pages: how lists page that do not page as usual: stream -> one of `listings.PAGES`.
         paid_time_off: what is answered about it: `on`, `403`, `404` or `empty`.
         page_size: how many rows a page has, whatever is asked; None for what is asked.
 
-    Attributes:
-        requests: every request that was served.
-        faults: misbehaviour to come.
-        latency: as above; may be changed while it runs.
-        limits: as above; may be changed while it runs.
-
-    What it answers, and to whom, is changed by the attributes of `Api` and `SignIn`.
+    What it answers, and to whom, is changed while it runs by the attributes of `Service`, `Api`,
+    `Owner` and `SignIn`.
     """
 
     def __init__(
@@ -80,20 +60,19 @@ class Server(Api):
         paid_time_off: str = "on",
         page_size: int | None = None,
     ) -> None:
-        super().__init__(account, tokens, pages, paid_time_off, page_size)
-        self.limits = limits
-        self.latency = latency
-        self.requests: list[RequestRecord] = []
-        self.faults = Faults()
-        self._windows = {
-            False: SlidingWindow(rate_limit, rate_window),
-            True: SlidingWindow(report_rate_limit, report_rate_window),
-        }
+        super().__init__(
+            account,
+            tokens,
+            pages,
+            paid_time_off,
+            page_size,
+            SlidingWindow(rate_limit, rate_window),
+            SlidingWindow(report_rate_limit, report_rate_window),
+            limits,
+            latency,
+        )
         self._wanted_port = port
         self._port = 0
-        self._before: list[list[Any]] = []
-        self._responses: dict[str, bytes] = {}
-        self._starlette = Starlette(routes=self._routes())
         self._uvicorn: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -101,21 +80,21 @@ class Server(Api):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return the address that it listens at."""
         return f"http://127.0.0.1:{self._port or self._wanted_port}"
 
     @property
     def base_url(self) -> str:
-        """What stands for https://api.harvestapp.com/v2."""
+        """Return what stands for https://api.harvestapp.com/v2."""
         return self.url + API
 
     @property
     def id_url(self) -> str:
-        """What stands for https://id.getharvest.com/api/v2."""
+        """Return what stands for https://id.getharvest.com/api/v2."""
         return self.url + ID
 
     def start(self) -> Server:
-        """Starts serving, and returns once it does.
+        """Start serving, and return once it does.
 
         Raises:
             OSError: the port is taken.
@@ -130,7 +109,7 @@ class Server(Api):
             raise
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(
-            self._app,
+            self.app,
             http="h11",
             interface="asgi3",
             proxy_headers=False,
@@ -156,7 +135,7 @@ class Server(Api):
         return self
 
     def stop(self) -> None:
-        """Stops serving."""
+        """Stop serving."""
         if self._uvicorn and self._thread:
             self._uvicorn.should_exit = True
             self._thread.join()
@@ -172,197 +151,3 @@ class Server(Api):
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-    # ---------------------------------------------------------------- for tests
-
-    def before(
-        self, path: str, callback: Callable[[RequestRecord], Any], times: int | None = 1
-    ) -> None:
-        """Calls back before a matching request is answered, so as to change the account then.
-
-        Args:
-            path: a path without `/v2`, or a regular expression for the whole of it.
-            callback: gets the request; it runs in a thread and may take its time.
-            times: for how many requests; None for all.
-        """
-        self._before.append([path, callback, times])
-
-    def forget_before(self) -> None:
-        """Ends all that `before` has set up."""
-        self._before.clear()
-
-    def respond(self, path: str, body: Any) -> None:
-        """Serves this JSON for a path, as it stands, instead of the account; None ends that."""
-        if body is None:
-            self._responses.pop(path, None)
-        else:
-            self._responses[path] = orjson.dumps(body)
-
-    def stats(self) -> dict[str, Any]:
-        """Requests by path and status, how many met a limit, and rows by stream."""
-        paths: dict[str, Counter[str]] = {}
-        for record in list(self.requests):
-            path = re.sub(r"/\d+", "/{id}", record.path)
-            paths.setdefault(path, Counter())[str(record.status)] += 1
-        limited = sum(counter["429"] for counter in paths.values())
-        total = sum(counter.total() for counter in paths.values())
-        rows = self.account.counts()
-        return {"total": total, "limited": limited, "requests": paths, "rows": rows}
-
-    # ---------------------------------------------------------------- routes
-
-    def _routes(self) -> list[Route]:
-        routes = [
-            Route(API + numbered(path), self._guarded(handler, stream))
-            for path, handler, stream in self.handlers()
-        ]
-        routes.append(Route(API + "/{rest:path}", self._guarded(_unknown_path)))
-        accounts = self._guarded(self._accounts, needs="token")
-        oauth = self._guarded(self._oauth, needs="")
-        routes.append(Route(ID + "/accounts", accounts))
-        routes.append(Route(ID + "/oauth2/token", oauth, methods=["POST"]))
-        routes.append(Route("/sandbox/change", self._change, methods=["POST"]))
-        routes.append(Route("/sandbox/stats", self._stats))
-        routes.append(Route("/sandbox/stats/reset", self._reset, methods=["POST"]))
-        return routes
-
-    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The send that uvicorn gives is a method of what holds the connection.
-        scope[TRANSPORT] = getattr(getattr(send, "__self__", None), "transport", None)
-        await self._starlette(scope, receive, self._dated(send))
-
-    def _dated(self, send: Send) -> Send:
-        async def dated(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                now = format_datetime(self.account.clock.now(), usegmt=True)
-                message["headers"] = [*message["headers"], (b"date", now.encode())]
-            await send(message)
-
-        return dated
-
-    def _record(self, request: Request) -> RequestRecord:
-        path = request.url.path
-        record = RequestRecord(
-            method=request.method,
-            path=path[len(API) :] if path.startswith(API) else path,
-            query=dict(request.query_params),
-            status=0,
-            at=time.monotonic(),
-            headers=dict(request.headers),
-        )
-        self.requests.append(record)
-        return record
-
-    def _guarded(
-        self, handler: Handler, stream: str = "", needs: str = "account"
-    ) -> Callable[[Request], Awaitable[Response]]:
-        """What every request goes through before, and after, it is answered.
-
-        Args:
-            handler: what answers it.
-            stream: the stream that it belongs to.
-            needs: what it must show: a token, and an account too, or nothing.
-        """
-
-        async def guarded(request: Request) -> Response:
-            record = self._record(request)
-            faults = self.faults.strike(record)
-            answered = next((instead(f) for f in faults if f.kind in INSTEAD), None)
-            # The limits count arrivals: they come before the delay.
-            response = answered or self._enter(request, record, stream in REPORTS, needs)
-            request.state.repeat = any(fault.kind == "repeat" for fault in faults)
-            delay = sum(f.details.get("seconds", 1) for f in faults if f.kind == "slow")
-            await asyncio.sleep(self.latency + delay)
-            if response is None:
-                response = await self._answer(request, record, handler, stream)
-            if not answered:
-                for fault in faults:
-                    response = spoil(fault, response, address(request, request.url.query))
-            record.status = 0 if isinstance(response, Reset) else response.status_code
-            return response
-
-        return guarded
-
-    def _enter(
-        self, request: Request, record: RequestRecord, report: bool, needs: str
-    ) -> Response | None:
-        """Refuses who may not come in."""
-        try:
-            token = self.signed_in(request) if needs else ""
-            if needs == "account":
-                self.known_account(request)
-                return self._limited(token, report, record.at)
-        except Refusal as refusal:
-            return _json(refusal.body, refusal.status)
-        return None
-
-    async def _answer(
-        self, request: Request, record: RequestRecord, handler: Handler, stream: str
-    ) -> Response:
-        try:
-            await self._call_back(record)
-            if record.path in self._responses:
-                return Response(self._responses[record.path], media_type=JSON)
-            self.permit(stream)
-            response = handler(request)
-            return response if isinstance(response, Response) else await response
-        except Refusal as refusal:
-            return _json(refusal.body, refusal.status)
-        except Exception:
-            # A mistake of the sandbox's own must not pass for the API's misbehaviour.
-            logging.getLogger(__name__).exception("%s %s", record.path, record.query)
-            return _json({"message": "The sandbox failed; see its log."}, 500)
-
-    async def _call_back(self, record: RequestRecord) -> None:
-        for entry in list(self._before):
-            path, callback, times = entry
-            if re.fullmatch(path, record.path) and times != 0:
-                if times is not None:
-                    entry[2] = times - 1
-                await asyncio.to_thread(callback, record)
-
-    def _limited(self, token: str, report: bool, now: float) -> Response | None:
-        wait = self._windows[report].wait(token, now) if self.limits else 0.0
-        if not wait:
-            return None
-        page = "<!DOCTYPE html><html><body><h1>Too many requests</h1></body></html>"
-        headers = {"Retry-After": str(math.ceil(wait))}
-        return Response(page, 429, headers, HTML)
-
-    # ---------------------------------------------------------------- sign-in
-
-    def _accounts(self, request: Request) -> Response:
-        return _json({"user": self.who(), "accounts": list(self.accounts)})
-
-    async def _oauth(self, request: Request) -> Response:
-        body, kind = await request.body(), request.headers.get("content-type", "")
-        return _json(*self.new_token(body, kind))
-
-    # ---------------------------------------------------------------- the door for people
-
-    async def _change(self, request: Request) -> Response:
-        query = request.query_params
-        try:
-            seed, count = int(query.get("seed", "1")), int(query.get("count", "10"))
-            kinds = [kind for kind in query.get("kinds", "").split(",") if kind]
-            done = await asyncio.to_thread(
-                self.account.change, seed, count, *([kinds] if kinds else [])
-            )
-        except ValueError as error:
-            return _json({"message": str(error)}, 422)
-        return _json({"changes": [vars(change) | {"line": str(change)} for change in done]})
-
-    async def _stats(self, request: Request) -> Response:
-        return _json(self.stats())
-
-    async def _reset(self, request: Request) -> Response:
-        self.requests.clear()
-        return _json({})
-
-
-def _json(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, media_type=JSON)
-
-
-def _unknown_path(request: Request) -> Response:
-    raise not_found()

@@ -7,7 +7,7 @@ from typing import Any, Callable, List, Optional
 import pytest
 
 from sandbox import Account, Server
-from sandbox.account import Clock, stamp
+from sandbox.clock import Clock, stamp
 from sandbox.server import RequestRecord
 from tests.copy import Copy
 

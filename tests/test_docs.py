@@ -265,7 +265,7 @@ def test_a_stream_can_be_added_as_it_says(
 ) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    commands = blocks(sections("adding-a-stream.md")["4. Try it"], "sh")
+    commands = blocks(sections("adding-a-stream.md")["5. Try it"], "sh")
     assert commands[0] == "python -m sandbox\n"
     python, *arguments = commands[1].split()
     assert python == "python"

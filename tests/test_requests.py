@@ -10,10 +10,12 @@ from typing import Iterator, List, Tuple
 
 import pytest
 from dlt.common.configuration.specs import RuntimeConfiguration
+from dlt.sources.helpers.rest_client.auth import BearerTokenAuth
 
-from harvest.client import Call, HarvestClient, Lane, Token
-from harvest.resources import windows
+from harvest.api.client import HarvestClient, run
+from harvest.api.rate_limit import RateLimit, shared_limit
 from harvest.settings import STREAMS
+from harvest.streams.due import report_windows
 from sandbox import Account, Server
 from sandbox.server import RequestRecord
 from tests.copy import Copy
@@ -21,6 +23,8 @@ from tests.copy import Copy
 LISTS = [stream for stream in STREAMS.values() if stream.kind in ("list", "whole")]
 CHILDREN = [stream for stream in STREAMS.values() if stream.kind == "child"]
 REPORTS = [stream for stream in STREAMS.values() if stream.kind == "report"]
+OTHERS = {"/users/me": 1, "/pto/allocations": 2, "/pto/requests": 2}
+"""Who asks; two years; and, before single users are asked, whether there is paid time off."""
 LOOKBACK = 90
 """Default of `report_lookback_days`."""
 
@@ -56,22 +60,26 @@ def template(record: RequestRecord) -> str:
 def lists(account: Account) -> "Counter[str]":
     """One request for each 2,000 rows of a list, and for a list without rows."""
     counts = account.counts()
-    return Counter({each.path: ceil(counts.get(each.name, 1) / 2000) or 1 for each in LISTS})
+    pages = {each.path: ceil(counts.get(each.name, 1) / 2000) or 1 for each in LISTS}
+    return Counter({**pages, **OTHERS})
 
 
 def one_each() -> "Counter[str]":
-    return Counter({stream.path: 1 for stream in LISTS})
+    return Counter({**{stream.path: 1 for stream in LISTS}, **OTHERS})
 
 
 def children(account: Account) -> "Counter[str]":
     """One request for each parent."""
-    return Counter({each.path: len(account.parents(each.name)) for each in CHILDREN})
+    years = {"pto_balances": 2}
+    return Counter(
+        {each.path: years.get(each.name, 1) * len(account.parents(each.name)) for each in CHILDREN}
+    )
 
 
 def spans(account: Account) -> List[Tuple[date, date]]:
     rows = account.rows("time_entries") + account.rows("expenses")
     first = date.fromisoformat(min(row["spent_date"] for row in rows))
-    return windows("year", first, date.today() + timedelta(days=1))
+    return report_windows("year", first, date.today() + timedelta(days=1))
 
 
 def reports(account: Account) -> "Counter[str]":
@@ -150,14 +158,18 @@ def test_streams_share_what_they_need(copy: Copy, streams: Tuple[str], paths: Li
     assert shared == {path: pages.get(path, 1) for path in paths}
 
 
-# ---------------------------------------------------------------- the speed limits
+# ---------------------------------------------------------------- the rate limits
 
 
-def client_of(server: Server, lane: Lane) -> HarvestClient:
-    token = Token(server.token, None, None, None, server.id_url)
-    runtime = RuntimeConfiguration()
+def client_of(server: Server, limit: RateLimit) -> HarvestClient:
     return HarvestClient(
-        token, server.account_id, server.base_url, server.id_url, "test", lane, lane, runtime
+        BearerTokenAuth(token=server.token),
+        server.account_id,
+        server.base_url,
+        server.id_url,
+        "test",
+        (limit, limit),
+        RuntimeConfiguration(),
     )
 
 
@@ -177,10 +189,13 @@ def test_eight_threads_share_one_limiter(account: Account) -> None:
         def ask(_: int) -> None:
             # each thread with a client of its own, as sources have
             together.wait()
-            lane = Lane.of("eight threads", "api", 20, 12, workers=2)
-            client = client_of(server, lane)
-            for _ in range(5):
-                client.get(Call("/clients", {}, "clients", "clients", lane, threading.Event()))
+            client = client_of(server, shared_limit("eight threads", "api", 20, 12))
+
+            async def read() -> None:
+                for _ in range(5):
+                    await client.start(STREAMS["clients"], params={}).page()
+
+            run(read())
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(ask, range(8)))
@@ -193,7 +208,7 @@ def test_sources_share_the_limiter(account: Account) -> None:
         for streams in (("clients", "projects", "tasks", "roles"), ("clients", "contacts")):
             list(Copy(server, **limits).source(*streams))
         list(Copy(server, **limits).source("projects", "tasks", "users"))
-        assert statuses(server) == {200: 9}
+        assert statuses(server) == {200: 12}
 
 
 def test_a_limit_that_is_not_kept_shows(account: Account) -> None:

@@ -17,7 +17,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from sandbox import Account, Server
-from sandbox.catalog import LISTINGS, PROJECT_LISTINGS
+from sandbox.listings import LISTINGS, PROJECT_LISTINGS
 
 OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "harvest-openapi.yaml"
 

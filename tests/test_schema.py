@@ -155,9 +155,9 @@ def answer(stream: str) -> tuple[dict[str, Any], dict[str, Any]]:
     example: dict[str, Any] = content.get("example") or next(iter(examples), {})
     if stream == "company":
         return schema, example
-    rows = example.get(STREAMS[stream].field) or [{}]
+    rows = example.get(STREAMS[stream].rows_in) or [{}]
     merged = {name: value for row in rows for name, value in row.items() if value is not None}
-    return resolved(schema["properties"][STREAMS[stream].field]["items"]), {**rows[0], **merged}
+    return resolved(schema["properties"][STREAMS[stream].rows_in]["items"]), {**rows[0], **merged}
 
 
 def fields(

@@ -11,7 +11,7 @@ from dlt.common.configuration.specs import RuntimeConfiguration
 from requests.auth import AuthBase
 
 from ..exceptions import AccessRefused, HarvestError, RecordDeleted
-from ..settings import PER_PAGE, TOKENS_PAGE, Stream
+from ..settings import COMPANY, PER_PAGE, TOKENS_PAGE, Stream
 from ..typing import Row
 from .auth import HarvestOAuth2
 from .decoding import Page
@@ -181,15 +181,21 @@ class HarvestClient:
         """
         await self._find_account()
         try:
-            page = await self.start(OWNER, params={}).page()
+            return (await self.start(OWNER, params={}).page()).body
+        except AccessRefused:
+            await self._check_account()
+            return {}
+
+    async def _check_account(self) -> None:
+        """Raise an error if Harvest does not know the account for this token."""
+        try:
+            await self.start(COMPANY, params={}).page()
         except AccessRefused as refused:
             if refused.status == 404:
                 raise HarvestError(
                     f"Harvest does not know the account_id {self.account_id} for this"
                     f" token (404): the ids are listed at {TOKENS_PAGE}."
                 ) from None
-            return {}
-        return page.body
 
     async def _find_account(self) -> None:
         """Take the only Harvest account of the token, if none was given."""

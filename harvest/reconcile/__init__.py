@@ -9,9 +9,9 @@ from dlt.extract import DltSource
 
 from ..exceptions import HarvestError
 from .comparing import Comparing
-from .comparison import Result, TableComparison
+from .comparison import Outcome, Result, TableComparison
 
-__all__ = ["Result", "TableComparison", "reconcile", "verify"]
+__all__ = ["Outcome", "Result", "TableComparison", "reconcile", "verify"]
 
 
 def verify(pipeline: dlt.Pipeline, source: DltSource, deep: bool = False) -> Result:

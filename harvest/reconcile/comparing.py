@@ -76,7 +76,11 @@ class Comparing:
         self._repair = Repair(pipeline, source, self._check, deleted)
         self._prints: Dict[str, Prints] = {}
         with self._stored:
-            self._check.found = {name: self._begin(name) for name in self._check.added}
+            self._check.found = {
+                name: self._begin(name)
+                for name in self._check.added
+                if self._was_loaded(name)
+            }
             self._reports = ReportWindows(self._check, self._state)
 
     @property
@@ -113,15 +117,20 @@ class Comparing:
         """Return the comparison of a stream, before Harvest is asked."""
         stream, stored = STREAMS[name], self._stored
         found = TableComparison(name, stored.count(name) or 0, absent=stored.absent(name))
-        if stored.count(name) is None:
-            loaded = self._state.get("loaded") or self._state.get("resources") or {}
-            if name not in loaded:
-                found.leave_out("not covered", "it was not loaded yet")
-            elif not found.absent:
-                found.absent = [name]
-        elif stream.kind in ("child", "report") and (stream.primary_key or stream.report):
+        if stored.count(name) is None and not found.absent and self._was_created(name):
+            found.absent = [name]
+        if stream.kind in ("child", "report") and (stream.primary_key or stream.report):
             found.twice = stored.twice(stream)
         return found
+
+    def _was_created(self, name: str) -> bool:
+        created = self._resource_state(name).get("created")
+        return bool(created or name in self._state.get("created", ()))
+
+    def _was_loaded(self, name: str) -> bool:
+        """Return whether a load has read a stream, or has tried to."""
+        known = name in self._state.get("resources", {})
+        return known or self._was_created(name) or self._stored.count(name) is not None
 
     # ---------------------------------------------------------------- comparing
 
@@ -166,6 +175,9 @@ class Comparing:
         """Compare one stream, if the account has it, and Harvest lets it be read."""
         stream = STREAMS[found.stream]
         try:
+            if stream.optional and not self._was_created(stream.name):
+                # one request for all of them
+                await self._context.has_section(stream)
             if await self._context.lacks(stream):
                 found.leave_out("not covered", lacking(stream))
             elif stream.kind == "list":

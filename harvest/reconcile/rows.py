@@ -6,7 +6,7 @@ from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Optional, Se
 
 from ..api.decoding import identifies
 from ..settings import Stream
-from ..streams.values import value_at
+from ..streams.values import storable, value_at
 from ..typing import Key, Row
 from .destination import StoredTables, is_one_of
 from .values import comparable
@@ -70,8 +70,10 @@ class RowForms:
         self._columns: Dict[str, Dict[str, Tuple[str, Optional[str]]]] = defaultdict(dict)
 
     def of_harvest(self, row: Row) -> Form:
-        """Return the form of a row as Harvest has it, laid out in tables as dlt does it."""
-        pieces = self._stored.schema.normalize_data_item(row, "", self._stream.name)
+        """Return the form of a row as Harvest has it, laid out in tables as in a load."""
+        schema = self._stored.schema
+        fitted = next(iter(storable(schema, self._stream, [row])), row)
+        pieces = schema.normalize_data_item(fitted, "", self._stream.name)
         return self._form((table, dict(each)) for (table, *_), each in pieces)
 
     def of_keys(self, keys: Iterable[Key]) -> List[Stored]:

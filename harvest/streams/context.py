@@ -8,22 +8,27 @@ from uuid import uuid4
 
 import dlt
 from dlt.common import logger
+from dlt.common.schema.typing import TTableSchema
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource, DltSource
 
 from ..api.client import HarvestClient
-from ..api.decoding import Page
 from ..exceptions import AccessRefused, HarvestError
-from ..settings import STREAMS, Stream
+from ..settings import COMPANY, STREAMS, Stream
 from ..typing import Items, Row
-from .dlt_internals import collector, selected, takes_parquet
+from .dlt_internals import (
+    absent_lists,
+    collector,
+    create_tables,
+    selected,
+    takes_parquet,
+)
 from .due import sees_as_much
 
 SEES_LESS = (
     "the token's owner may see less than the one who loaded it, and it would be replaced"
 )
 """Why a stream is left out whose rows a run replaces as a whole."""
-COMPANY = next(each for each in STREAMS.values() if not each.rows_in)
 
 
 @dataclass
@@ -35,10 +40,12 @@ class Run:
         requests_before (int): Requests that were made before it.
         skipped (Dict[str, str]): Streams that are left out, and why.
         read (Set[str]): Streams that were read to their end.
+        absent (List[TTableSchema]): Tables of lists that the destination lacks.
     """
 
     load_id: str
     requests_before: int
+    absent: List[TTableSchema]
     skipped: Dict[str, str] = field(default_factory=dict)
     read: Set[str] = field(default_factory=set)
     _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
@@ -103,7 +110,8 @@ class Context:
 
     def new_run(self, load_id: str = "") -> None:
         """Begin anew with what is asked for once in a run."""
-        self._run = Run(load_id, self.client.requests_sent)
+        absent = absent_lists() if load_id else []
+        self._run = Run(load_id, self.client.requests_sent, absent)
 
     def start_of(self, stream: Stream) -> Optional[str]:
         """Return the `start_date`, if it bounds a stream."""
@@ -122,14 +130,14 @@ class Context:
         known = sorted(map(str, roles)) if isinstance(roles, list) else []
         return {"id": user.get("id"), "access_roles": known}
 
-    async def company(self) -> Page:
+    async def company(self) -> Row:
         """Return the account's settings."""
 
-        async def ask() -> Page:
-            return await self.client.start(COMPANY, params={}).page()
+        async def ask() -> Row:
+            return (await self.client.start(COMPANY, params={}).page()).body
 
-        page: Page = await self.run.once("company", ask)
-        return page
+        settings: Row = await self.run.once("company", ask)
+        return settings
 
     async def lacks(self, stream: Stream) -> bool:
         """Return whether the part of Harvest that a stream belongs to is switched off."""
@@ -139,7 +147,7 @@ class Context:
             company = await self.company()
         except AccessRefused:
             return False
-        return company.body.get(stream.feature) is False
+        return company.get(stream.feature) is False
 
     async def has_section(self, stream: Stream) -> None:
         """Ask whether the account has the section of Harvest that a stream is in.
@@ -152,8 +160,8 @@ class Context:
         """
         tells = next(each for each in STREAMS.values() if each.optional == stream.optional)
 
-        async def ask() -> Page:
-            return await self.client.start(tells, params={"per_page": 1}).page()
+        async def ask() -> None:
+            await self.client.start(tells, params={"per_page": 1}).page()
 
         await self.run.once(stream.optional, ask)
 
@@ -182,6 +190,8 @@ class Context:
             if why := await self._why_not(stream, names):
                 self._skip(resources, why)
                 return
+            if lists := [table for table in run.absent if table["parent"] in names]:
+                create_tables(lists)
             told = self._tell(stream, self.client.pages_read[stream.name])
             async for item in items:
                 told = self._tell(stream, told)

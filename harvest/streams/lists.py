@@ -91,7 +91,7 @@ async def _whole(context: Context, stream: Stream) -> Items:
     if stream.rows_in:
         rows = await all_rows(context.client, stream)
     else:
-        rows = (await context.company()).rows
+        rows = [await context.company()]
     for item in rows_or_table(stream, rows):
         yield item
 

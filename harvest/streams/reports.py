@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Sequence
 import dlt
 from dlt.extract import DltResource
 
-from ..api.pagination import all_rows, in_order
+from ..api.pagination import all_rows, follow, in_order
 from ..exceptions import AccessRefused
 from ..settings import REPORTED, STREAMS, Stream
 from ..typing import Items, Row, Rows, Window
@@ -48,8 +48,11 @@ async def span_of(context: Context, stream: Stream) -> Span:
             return None
         page = await context.client.start(stream, params={}).page()
         span = widened(None, page.rows, stream.dated)
-        while page.next_url and (url := (page.body.get("links") or {}).get("last")):
-            page = await context.client.start(stream, url).page()
+        if not page.next_url:
+            return span
+        if last := page.body["links"].get("last"):
+            page = await context.client.start(stream, last).page()
+        async for page in follow(context.client, stream, page):
             span = widened(span, page.rows, stream.dated)
         return span
     except AccessRefused:

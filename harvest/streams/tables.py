@@ -16,7 +16,7 @@ from dlt.extract.items_transform import ItemTransform
 from ..settings import Stream
 from ..typing import Row, Rows
 from .dlt_internals import takes_parquet
-from .values import storable
+from .values import SCALE, Declared, as_text, storable
 
 Columns = Dict[str, Sequence[Any]]
 """The values of each column, one for each row."""
@@ -33,6 +33,10 @@ def rows_or_table(stream: Stream, rows: Rows) -> Iterator[Any]:
     state = dlt.current.resource_state(stream.name)
     if not state.get("created"):
         state["created"] = True
+        # beside what dlt forgets of a resource whose table is dropped: it is missing then
+        created = dlt.current.source_state().setdefault("created", [])
+        if stream.name not in created:
+            created.append(stream.name)
         yield dlt.mark.materialize_table_schema()
 
 
@@ -92,14 +96,15 @@ def to_arrow(rows: Rows, schema: Schema, stream: Stream) -> pa.Table:
     Raises:
         ByRows: They do not fit into one.
     """
-    columns = schema.get_table_columns(stream.name)
+    declared = Declared(schema, stream.name)
+    columns = declared.columns
     for column in columns.values():
         # Arrow says so of each column: unsaid, a schema that is frozen would refuse it
         column.setdefault("nullable", True)
     fields: List[pa.Field] = []
     arrays: List[pa.Array] = []
     try:
-        for path, values in _flat(rows, "").items():
+        for path, values in _flat(rows, declared).items():
             name = path if path in columns else schema.naming.normalize_path(path)
             column = columns.get(name) or _inferred(schema, name, values)
             array = _array(values, column)
@@ -126,7 +131,9 @@ def with_ids(table: pa.Table, load_id: str) -> pa.Table:
     return table.append_column(_required("_dlt_id"), ids)
 
 
-def _flat(rows: Sequence[Optional[Row]], inside: str) -> Columns:
+def _flat(
+    rows: Sequence[Optional[Row]], declared: Declared, inside: str = ""
+) -> Columns:
     """Return the values of all columns that are not null throughout.
 
     Raises:
@@ -134,17 +141,20 @@ def _flat(rows: Sequence[Optional[Row]], inside: str) -> Columns:
     """
     found: Columns = {}
     for name, values in _columns(rows).items():
+        path = f"{inside}{name}"
         kinds = set(map(type, values))
         kinds.discard(type(None))
-        if kinds == {dict}:
-            found.update(_flat(values, f"{inside}{name}__"))
+        if kinds - {str} and declared.is_text(path):
+            found[path] = [as_text(value) for value in values]
+        elif kinds == {dict}:
+            found.update(_flat(values, declared, f"{path}__"))
         elif kinds & {dict, list} and any(values):
             raise ByRows
         elif "__" in name:
             # it could be taken for a field of an object
             raise ByRows
         elif kinds and list not in kinds and dict not in kinds:
-            found[f"{inside}{name}"] = values
+            found[path] = values
     return found
 
 
@@ -189,9 +199,10 @@ _DATA_TYPES: Dict[type, Any] = {
 def _array(values: Sequence[Any], column: TColumnSchema) -> pa.Array:
     kind = column.get("data_type") or "text"
     if kind == "decimal":
-        precision = column.get("precision") or 38
-        scale = column.get("scale")
-        return pa.array(values, pa.decimal128(precision, 9 if scale is None else scale))
+        scale = column.get("scale", SCALE)
+        array = pa.array(values, pa.decimal128(column.get("precision", 38), scale))
+        # what dlt takes for a number of which nothing is declared
+        return array if "scale" in column else array.cast(pa.decimal128(38, 9))
     if kind == "date":
         return pa.array(values, pa.string()).cast(pa.date32())
     if kind == "timestamp":

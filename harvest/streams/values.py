@@ -1,11 +1,13 @@
 """What JSON can hold and tables cannot: numbers of any length, and nulls of no type."""
 
+import json
+import re
 from decimal import Context, InvalidOperation
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, List, Optional, Union
 
 from dlt.common import Decimal, logger
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import TColumnSchema
+from dlt.common.schema.typing import TTableSchemaColumns
 
 from ..api.decoding import identifies
 from ..settings import Stream
@@ -74,6 +76,7 @@ def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
         rows (List[Dict[str, Any]]): Rows as Harvest has them.
     """
     found = []
+    declared = Declared(schema, stream.name)
     for row in rows:
         odd = [
             name for name in stream.primary_key if not identifies(value_at(row, name))
@@ -85,34 +88,78 @@ def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
                 " other rows are loaded"
             )
         else:
-            found.append(_fit_row(row, schema, stream.name, ""))
+            found.append(_fit_row(row, schema, declared))
     return found
 
 
-def _fit_row(row: Row, schema: Schema, table: str, inside: str) -> Row:
+class Declared:
+    """The columns of a table by name, and the fields with objects or lists in them.
+
+    Args:
+        schema (Schema): The source's schema.
+        table (str): Name of the table, which need not exist yet.
+    """
+
+    def __init__(self, schema: Schema, table: str) -> None:
+        self.table = table
+        self.columns: TTableSchemaColumns = schema.tables.get(table, {}).get("columns", {})
+        self._composed = {
+            name[: at.start()]
+            for name in self.columns
+            if "__v_" not in name
+            for at in re.finditer("(?<=[^_])__(?=[^_])", name)
+        }
+        prefix = f"{table}__"
+        self._composed |= {
+            name[len(prefix) :] for name in schema.tables if name.startswith(prefix)
+        }
+
+    def is_text(self, path: str) -> bool:
+        """Return whether a field is text, whatever comes in it."""
+        declared = self.columns.get(path, {}).get("data_type")
+        return declared == "text" and path not in self._composed
+
+
+def _fit_row(row: Row, schema: Schema, declared: Declared, inside: str = "") -> Row:
     """Return a row, or an object in it, without the nulls that have no column."""
-    columns: Dict[str, TColumnSchema] = schema.tables.get(table, {}).get("columns", {})
     fitted: Row = {}
     for name, value in row.items():
         path = f"{inside}{name}"
-        if isinstance(value, dict):
-            fitted[name] = _fit_row(value, schema, table, f"{path}__")
+        if declared.is_text(path):
+            fitted[name] = as_text(value)
+        elif isinstance(value, dict):
+            fitted[name] = _fit_row(value, schema, declared, f"{path}__")
         elif isinstance(value, list):
-            fitted[name] = _fit_list(value, schema, f"{table}__{path}")
-        elif value is not None or path in columns:
-            fitted[name] = fit(value, columns.get(path, {}).get("data_type"))
+            fitted[name] = _fit_list(value, schema, f"{declared.table}__{path}")
+        elif value is not None or path in declared.columns:
+            column = declared.columns.get(path, {})
+            fitted[name] = fit(value, column.get("data_type"))
     return fitted
 
 
 def _fit_list(items: List[Any], schema: Schema, table: str) -> List[Any]:
+    declared = Declared(schema, table)
     return [
-        _fit_row(item, schema, table, "")
+        _fit_row(item, schema, declared)
         if isinstance(item, dict)
         else _fit_list(item, schema, table)
         if isinstance(item, list)
         else fit(item, None)
         for item in items
     ]
+
+
+def as_text(value: Any) -> Optional[str]:
+    """Return a value for a column of text, as Harvest wrote it.
+
+    >>> as_text(Decimal("0.575")), as_text({"id": 7})
+    ('0.575', '{"id": 7}')
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return str(value)
+    return json.dumps(value, default=str)
 
 
 def fit(value: Any, data_type: Optional[str]) -> Any:
@@ -128,9 +175,6 @@ def fit(value: Any, data_type: Optional[str]) -> Any:
         return value if number is None else fit(number, data_type)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return value
-    if data_type == "text":
-        # as Harvest wrote it: 0.575, not 0.575000
-        return str(value)
     if isinstance(value, int) and data_type != "decimal":
         return value if -(2**63) <= value < 2**63 else {"v_text": str(value)}
     number = meant(value)

@@ -1,0 +1,1 @@
+"""Rules without input and output: in milliseconds, by tables."""
