@@ -1,4 +1,4 @@
-"""How the schema differs from what Harvest sends: one page of each stream, no values."""
+"""How the schema differs from what Harvest sends, by one page of each stream."""
 
 import asyncio
 import re
@@ -72,7 +72,7 @@ class StreamDrift(NamedTuple):
 
 
 def drift(source: DltSource) -> List[StreamDrift]:
-    """Compare one page of each stream with the schema. Nothing that it returns is a value.
+    """Compare one page of each stream with the schema, and return no value of it.
 
     Args:
         source (DltSource): A `harvest_source`, or some of its streams.
@@ -93,12 +93,9 @@ def drift(source: DltSource) -> List[StreamDrift]:
 
     async def look() -> List[StreamDrift]:
         await context.owner()
-        parents: Dict[str, Rows] = {}
         wanted = {each.parent for each in selected if each.parent}
-        for name, rows in zip(
-            wanted, await asyncio.gather(*(_parents(context, name) for name in wanted))
-        ):
-            parents[name] = rows
+        answers = await asyncio.gather(*(_parents(context, name) for name in wanted))
+        parents = dict(zip(wanted, answers, strict=True))
         found = (_look(context, source.schema, each, parents) for each in selected)
         return list(await asyncio.gather(*found))
 
@@ -263,4 +260,6 @@ def _is_foreseen(
     """Return whether a field is an object with columns, or a list with a table."""
     kinds = {*values}
     nested = any(group == name or group.startswith(f"{name}__") for group in groups)
-    return (nested and kinds <= {"object"}) or (table in schema.tables and kinds <= {"list"})
+    return (nested and kinds <= {"object"}) or (
+        table in schema.tables and kinds <= {"list"}
+    )

@@ -1,4 +1,4 @@
-"""Show what a long run is doing: live on a terminal, in a line now and then in a log."""
+"""What a long run is doing: live on a terminal, a line now and then in a log."""
 
 import sys
 import threading
@@ -75,7 +75,11 @@ class Progress(Collector):
 
     def _log(self, ended: threading.Event) -> None:
         while not ended.wait(self._every):
-            print("; ".join([self._headline(), *self._limits()]), file=sys.stderr, flush=True)
+            print(
+                "; ".join([self._headline(), *self._limits()]),
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _headline(self) -> str:
         """Return the phase, and figures."""
@@ -146,4 +150,3 @@ class Progress(Collector):
 
     def _stop(self) -> None:
         self._phase = "comparing with Harvest"
-

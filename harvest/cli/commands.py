@@ -162,7 +162,7 @@ def is_backfill(source: DltSource) -> bool:
 
 def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
     """Read the trace of the pipeline's last run."""
-    trace = pipeline.last_trace
+    trace: Any = pipeline.last_trace
     rows = trace.last_normalize_info.row_counts if trace.last_normalize_info else {}
     metrics = {
         name: resource.custom_metrics
@@ -175,7 +175,9 @@ def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
     return Loaded(
         pipeline=pipeline,
         rows={
-            name: count for name, count in sorted(rows.items()) if count and name[0] != "_"
+            name: count
+            for name, count in sorted(rows.items())
+            if count and name[0] != "_"
         },
         skipped={
             name: each["skipped"] for name, each in metrics.items() if "skipped" in each

@@ -62,7 +62,9 @@ def opened(
         _refuse(pipeline)
         lock = destination_lock(pipeline) if writes else nullcontext()
         with lock, _no_empty_database(pipeline):
-            pipeline.sync_destination(pipeline.destination, dataset_name=dataset)
+            pipeline.sync_destination(
+                pipeline.destination, dataset_name=dataset or pipeline.dataset_name
+            )
             if writes:
                 check_postgres(pipeline)
                 _replace_at_once(pipeline)

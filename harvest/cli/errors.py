@@ -169,8 +169,12 @@ def _file_trouble(error: Any) -> Optional[str]:
             " (chown -R), or set another folder (DLT_DATA_DIR for dlt's own files)."
         )
     if error.errno == errno.ENOENT:
-        return f"{path} is not there: something else deletes it, or the folder is wrong."
-    return f"{path} cannot be used ({errno.errorcode.get(error.errno or 0, 'unknown')})."
+        return (
+            f"{path} is not there: something else deletes it, or the folder is wrong."
+        )
+    return (
+        f"{path} cannot be used ({errno.errorcode.get(error.errno or 0, 'unknown')})."
+    )
 
 
 def _owner(path: Path) -> str:
@@ -203,7 +207,7 @@ def _wrong_in(path: Path) -> str:
         return f"line {line} is not UTF-8; store it in that encoding"
     except tomlkit.exceptions.TOMLKitError as error:
         line = int(getattr(error, "line", 0) or 0)
-        return f"line {line} is not TOML, which has text in quotes: name = \"value\""
+        return f'line {line} is not TOML, which has text in quotes: name = "value"'
     return ""
 
 
@@ -239,7 +243,11 @@ def _missing_package(error: Any) -> str:
 
 
 def _frozen(error: Any) -> str:
-    what = f"{error.table_name}.{error.column_name}" if error.column_name else error.table_name
+    what = (
+        f"{error.table_name}.{error.column_name}"
+        if error.column_name
+        else error.table_name
+    )
     return (
         f"Harvest sent {what}, which the schema contract does not allow: nothing was"
         " loaded. Change the contract, or load without it."

@@ -22,7 +22,7 @@ EPILOG = """examples:
   python harvest_pipeline.py drift                             what does Harvest send that is new?
 
 Credentials: access_token (https://id.getharvest.com/developers) under [sources.harvest] in
-.dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the environment. Without any, try: make demo
+.dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the environment.
 """  # noqa: E501
 
 
@@ -87,7 +87,9 @@ def _how(parser: argparse.ArgumentParser) -> None:
         "--no-reconcile", action="store_true", help="load only, compare nothing"
     )
     parser.add_argument(
-        "--deep", action="store_true", help="compare every row and column of every stream"
+        "--deep",
+        action="store_true",
+        help="compare every row and column of every stream",
     )
     parser.add_argument(
         "--deleted",
@@ -102,7 +104,9 @@ def _how(parser: argparse.ArgumentParser) -> None:
         default=0.2,
         help="largest part of a table that may be removed at once (default: 0.2)",
     )
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print what was done as JSON"
+    )
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="do not show progress"
     )

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Dict, List
 
@@ -58,7 +59,9 @@ def _report_repairs(compared: "Result") -> None:
         if each.outcome in ("different", "not compared"):
             say(f"{each.stream:<40}   {each.verdict}")
     gone = sum(len(each.deleted) for each in compared.comparisons)
-    again = sum(len(each.missing) + len(each.different) for each in compared.comparisons)
+    again = sum(
+        len(each.missing) + len(each.different) for each in compared.comparisons
+    )
     windows = sum(len(each.windows) for each in compared.comparisons)
     done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}
     say(
@@ -76,7 +79,9 @@ def report_forecast(found: "Forecast", as_json: bool = False) -> None:
         streams = [each._asdict() for each in found.planned]
         deep = [each._asdict() for each in found.deep]
         totals = {"rows": found.rows, "requests": found.requests}
-        print_json({"streams": streams, "deep": deep, **totals, "seconds": found.seconds})
+        print_json(
+            {"streams": streams, "deep": deep, **totals, "seconds": found.seconds}
+        )
         return
     say(f"{'stream':<26}{'rows':>12}{'requests':>10}   would be read")
     for each in found.planned:
@@ -98,7 +103,9 @@ def report_comparison(result: "Result", as_json: bool = False) -> None:
     if as_json:
         print_json(as_data(result))
         return
-    say(f"{'stream':<26}{'in Harvest':>12}{'here':>10}{'hours or money':>18}{'here':>16}")
+    say(
+        f"{'stream':<26}{'in Harvest':>12}{'here':>10}{'hours or money':>18}{'here':>16}"
+    )
     for each in result.comparisons:
         rows = "" if each.harvest is None else f"{each.harvest:,}"
         amounts = [
@@ -109,8 +116,9 @@ def report_comparison(result: "Result", as_json: bool = False) -> None:
             f"{each.stream:<26}{rows:>12}{each.here:>10,}{amounts[0]:>18}"
             f"{amounts[1]:>16}   {each.verdict}"
         )
+    found: Counter[str] = Counter(each.outcome for each in result.comparisons)
     kinds = ("equal", "different", "not compared", "not covered")
-    counts = ", ".join(f"{n} {kind}" for kind in kinds if (n := result.count(kind)))
+    counts = ", ".join(f"{found[kind]} {kind}" for kind in kinds if found[kind])
     say(f"{len(result.comparisons)} streams, {result.requests:,} requests: {counts}.")
 
 

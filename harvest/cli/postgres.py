@@ -35,7 +35,8 @@ def check_postgres(pipeline: dlt.Pipeline) -> None:
     with pipeline.sql_client() as client:
         names = [client.dataset_name, client.staging_dataset_name]
         ((database, role, encoding, may_create),) = client.execute_sql(STATE) or []
-        schemas = dict(client.execute_sql(SCHEMAS, *names) or [])
+        rows = client.execute_sql(SCHEMAS, *names) or []
+        schemas = {str(name): bool(may_use) for name, may_use in rows}
     if encoding != "UTF8":
         raise HarvestError(
             f"The database {database} stores text as {encoding}, which cannot hold all"
@@ -62,11 +63,14 @@ def _no_schemas(role: str, database: str, names: Sequence[str]) -> str:
 
 def _creates(names: Sequence[str], role: str) -> str:
     statements: List[str] = [
-        f'CREATE SCHEMA IF NOT EXISTS "{name}" AUTHORIZATION "{role}";' for name in names
+        f'CREATE SCHEMA IF NOT EXISTS "{name}" AUTHORIZATION "{role}";'
+        for name in names
     ]
     return " ".join(statements)
 
 
 def _grants(names: Sequence[str], role: str) -> str:
-    statements = [f'GRANT USAGE, CREATE ON SCHEMA "{name}" TO "{role}";' for name in names]
+    statements = [
+        f'GRANT USAGE, CREATE ON SCHEMA "{name}" TO "{role}";' for name in names
+    ]
     return f"who owns them has to type {' '.join(statements)}"

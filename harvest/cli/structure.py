@@ -9,7 +9,6 @@ from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME, TTableSchemaColu
 from dlt.common.schema.utils import get_root_table, has_table_seen_data
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
-
 from .. import HarvestError
 from .destination import kind_of
 
@@ -52,7 +51,10 @@ def faults(pipeline: dlt.Pipeline, streams: Sequence[str]) -> List[Fault]:
     """Return what is wrong with the tables of some streams, and with dlt's own."""
     with pipeline.destination_client() as client:
         # a lake keeps no types apart from those of its files
-        if not isinstance(client, SqlJobClientBase) or not client.is_storage_initialized():
+        if (
+            not isinstance(client, SqlJobClientBase)
+            or not client.is_storage_initialized()
+        ):
             return []
         notes = dict(client.get_storage_tables(client.schema.dlt_table_names()))
         there = {name for name, columns in notes.items() if columns}
