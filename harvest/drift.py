@@ -84,7 +84,7 @@ def drift(source: DltSource) -> List[StreamDrift]:
         HarvestError: Harvest cannot be read.
 
     Example:
-        >>> [field.name for each in drift(harvest_source()) for field in each.unforeseen]
+        >>> [field.name for each in drift(source) for field in each.unforeseen]
         ['is_explicitly_locked']
     """
     context = context_of(source)

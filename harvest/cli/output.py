@@ -24,7 +24,7 @@ def say(text: str) -> None:
     try:
         print(text, flush=True)
     except (OSError, UnicodeError, ValueError):
-        # the reader has ended, as `head` does; Python would complain once more at its end
+        # the reader has ended, as `head` does; Python would complain again at its end
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -65,8 +65,8 @@ def _report_repairs(compared: "Result") -> None:
     windows = sum(len(each.windows) for each in compared.comparisons)
     done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}
     say(
-        f"Compared with Harvest in {compared.requests:,} requests: {gone:,} deleted rows"
-        f" {done[compared.deleted]}, {again:,} written again, {windows:,} windows of"
+        f"Compared with Harvest in {compared.requests:,} requests: {gone:,} deleted"
+        f" rows {done[compared.deleted]}, {again:,} written again, {windows:,} windows of"
         " reports read again."
     )
     for sentence in compared.unrepaired:
@@ -103,9 +103,8 @@ def report_comparison(result: "Result", as_json: bool = False) -> None:
     if as_json:
         print_json(as_data(result))
         return
-    say(
-        f"{'stream':<26}{'in Harvest':>12}{'here':>10}{'hours or money':>18}{'here':>16}"
-    )
+    amounts_head = f"{'hours or money':>18}{'here':>16}"
+    say(f"{'stream':<26}{'in Harvest':>12}{'here':>10}{amounts_head}")
     for each in result.comparisons:
         rows = "" if each.harvest is None else f"{each.harvest:,}"
         amounts = [

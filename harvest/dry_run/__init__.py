@@ -20,7 +20,7 @@ class Forecast(NamedTuple):
     Attributes:
         planned (List[Planned]): One for each stream that is read, or asked about for
             others.
-        deep (List[Planned]): The same for a deep comparison; empty if none was asked for.
+        deep (List[Planned]): The same for a deep comparison, if it was asked for.
         seconds (float): What both take at least, by Harvest's rate limits alone.
     """
 

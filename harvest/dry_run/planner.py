@@ -34,7 +34,7 @@ class Planned(NamedTuple):
     Attributes:
         stream (str): Its name; `owner` for the question to whom the token belongs.
         reads (str): What it would read, in words.
-        rows (Optional[int]): Rows that Harvest would send; None where only reading tells.
+        rows (Optional[int]): Rows that Harvest would send; None if only reading tells.
         requests (int): Requests that this takes.
     """
 
@@ -171,7 +171,8 @@ class Planner:
         wanted = report_windows(context.report_period, *days)
         known = known_windows(context, stream, self._known(stream))
         due = windows_due(wanted, known, today, context.report_lookback_days)
-        reads = f"{len(due)} of {len(wanted)} windows from {wanted[0][0]} to {wanted[-1][1]}"
+        span = f"from {wanted[0][0]} to {wanted[-1][1]}"
+        reads = f"{len(due)} of {len(wanted)} windows {span}"
         return [Planned(stream.name, reads, None, len(due))]
 
     @property
@@ -183,7 +184,7 @@ class Planner:
         return [name for name in REPORTED if name not in {*self._selected, *known}]
 
     async def _days(self, stream: Stream) -> Span:
-        """Return the first and last day of a list, as they will be after it was read."""
+        """Return the first and last day of a list, as they are once it was read."""
         known: Span = self._state.get("spent_dates", {}).get(stream.name)
         spied = stream.name in self._spied
         try:
