@@ -166,7 +166,7 @@ def _file_trouble(error: Any) -> Optional[str]:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (
             f"{path} cannot be written{_owner(path)}: run as that user, give it to"
-            " yours (chown -R), or set another folder (DLT_DATA_DIR for dlt's own files)."
+            " yours (chown -R), or set another folder (DLT_DATA_DIR for those of dlt)."
         )
     if error.errno == errno.ENOENT:
         return (
@@ -221,7 +221,8 @@ def _missing_setting(error: Any) -> str:
     first = names[0] if names else " and ".join(error.fields)
     return (
         f"{' and '.join(error.fields)} of"
-        f" {error.spec_name.replace('Configuration', '')} is not set: put it into .dlt/secrets.toml, or {first} into the environment"
+        f" {error.spec_name.replace('Configuration', '')} is not set: put it into"
+        f" .dlt/secrets.toml, or {first} into the environment"
         " (https://dlthub.com/docs/dlt-ecosystem/destinations tells what it is)."
     )
 

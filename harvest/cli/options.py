@@ -36,7 +36,7 @@ def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         argparse.Namespace: The options; `resources` is a list.
     """
     parser = argparse.ArgumentParser(
-        description="Load Harvest: time, projects, people, expenses, invoices, reports.",
+        description="Load Harvest: time, people, expenses, invoices, reports.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

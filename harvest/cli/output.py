@@ -66,8 +66,8 @@ def _report_repairs(compared: "Result") -> None:
     done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}
     say(
         f"Compared with Harvest in {compared.requests:,} requests: {gone:,} deleted"
-        f" rows {done[compared.deleted]}, {again:,} written again, {windows:,} windows of"
-        " reports read again."
+        f" rows {done[compared.deleted]}, {again:,} written again, {windows:,} windows"
+        " of reports read again."
     )
     for sentence in compared.unrepaired:
         say(sentence)
