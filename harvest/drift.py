@@ -12,7 +12,7 @@ from dlt.extract import DltSource
 
 from .api.client import run
 from .exceptions import AccessRefused, HarvestError, RecordDeleted
-from .settings import FAMILIES, STREAMS, Stream
+from .settings import STREAMS, Stream
 from .streams.children import has_children, questions_of, start_child
 from .streams.context import Context, context_of, lacking, refusal
 from .streams.due import years_due
@@ -129,14 +129,18 @@ async def _look(
 
 async def _page(context: Context, stream: Stream, parents: Dict[str, Rows]) -> Rows:
     """Return the rows of one page of a stream."""
-    if stream.name in FAMILIES and stream.name in parents:
-        return parents[stream.name]
+    if rows := parents.get(stream.name, []):
+        return rows
     if not stream.parent:
         for params in _params(context, stream):
             if rows := (await context.client.start(stream, params=params).page()).rows:
                 return rows
         return []
-    having = [row["id"] for row in parents[stream.parent] if has_children(stream, row)]
+    above = parents[stream.parent]
+    if not above:
+        # asked again, to be told why if it was refused
+        await context.client.start(STREAMS[stream.parent], params={}).page()
+    having = [row["id"] for row in above if has_children(stream, row)]
     for question in questions_of(stream, having[:PARENTS]):
         try:
             rows = (await start_child(context, stream, question).page()).rows
