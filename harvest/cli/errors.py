@@ -76,7 +76,8 @@ TOLD = (
     ),
     Told(
         r"could not translate host name|Connection refused|could not connect"
-        r"|timeout expired|No route to host|Network is unreachable",
+        r"|timeout expired|No route to host|Network is unreachable"
+        r"|Is the server running",
         "The database cannot be reached: see that it runs, and that host and port in"
         " the credentials of the destination are right.",
     ),
@@ -212,23 +213,16 @@ def _wrong_in(path: Path) -> str:
 
 
 def _missing_setting(error: Any) -> str:
-    names = [
-        trace.key
-        for traces in error.traces.values()
-        for trace in _own(traces)
-        if trace.provider == "Environment Variables"
-    ]
-    first = names[0] if names else " and ".join(error.fields)
+    # dlt lists all names under which it looked, the longest first
+    tried = re.findall(r"Environment Variables, (\w+)\)", str(error))
+    own = [name for name in tried if name.startswith("DESTINATION__")]
+    names = own or tried or [each.upper() for each in error.fields]
+    name = re.sub(r"__CREDENTIALS__\w+$", "__CREDENTIALS", names[0])
+    what = f"{' and '.join(error.fields)}{' of the destination' if own else ''}"
     return (
-        f"{' and '.join(error.fields)} of"
-        f" {error.spec_name.replace('Configuration', '')} is not set: put it into"
-        f" .dlt/secrets.toml, or {first} into the environment"
-        " (https://dlthub.com/docs/dlt-ecosystem/destinations tells what it is)."
+        f"{what} must be set: put it into .dlt/secrets.toml, or {name} into the"
+        " environment (https://dlthub.com/docs/dlt-ecosystem/destinations says how)."
     )
-
-
-def _own(traces: Any) -> List[Any]:
-    return list(traces) if isinstance(traces, (list, tuple)) else []
 
 
 def _wrong_kind(error: Any) -> str:

@@ -128,7 +128,9 @@ class Planner:
     async def _family(self, parent: Stream, family: Sequence[Stream]) -> List[Planned]:
         """Plan a list, and what is below each of its rows."""
         start = self._context.start_of(parent)
-        due = {each: due_of(self._context, each, self._known(each)) for each in family}
+        due = {
+            each.name: due_of(self._context, each, self._known(each)) for each in family
+        }
         since = earliest(due.values(), start)
         page = await self._ask(parent, updated_since=since)
         reads = f"what changed since {since}" if since else "all"
@@ -138,7 +140,7 @@ class Planner:
         found = [listed]
         for child in family:
             if child.parent:
-                found += await self._below(parent, child, due[child].since)
+                found += await self._below(parent, child, due[child.name].since)
         return found
 
     async def _below(
