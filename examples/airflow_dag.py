@@ -35,10 +35,9 @@ def harvest() -> None:
     @task
     def load(params: Dict[str, Any]) -> None:
         # imported here, as Airflow reads this file again and again without running the task
+        import harvest_pipeline
         from harvest.cli.commands import load as load_harvest
         from harvest.cli.output import report
-
-        import harvest_pipeline
 
         loaded = load_harvest(
             harvest_pipeline.source(),

@@ -1,4 +1,4 @@
-"""Runs of harvest.cli.commands.load in processes of their own, which may be killed at any moment."""
+"""Runs of `load` in processes of their own, which may be killed at any moment."""
 
 import multiprocessing
 import os
