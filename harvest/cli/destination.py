@@ -58,16 +58,15 @@ def opened(
         if target:
             pipeline.destination = target
         if dataset:
-            pipeline.dataset_name = dataset
+            layout = pipeline.config.dataset_name_layout or "%s"
+            pipeline.dataset_name = layout % dataset
         _refuse(pipeline)
         lock = destination_lock(pipeline) if writes else nullcontext()
         with lock, _no_empty_database(pipeline):
-            pipeline.sync_destination(
-                pipeline.destination, dataset_name=dataset or pipeline.dataset_name
-            )
             if writes:
                 check_postgres(pipeline)
                 _replace_at_once(pipeline)
+            pipeline.sync_destination()
             yield pipeline
 
 
