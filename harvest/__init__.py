@@ -1,4 +1,4 @@
-"""Loads Harvest (https://www.getharvest.com): time, projects, people, invoices, expenses."""
+"""Loads Harvest (https://www.getharvest.com): time, projects, people, invoices."""
 
 from typing import Iterator, Optional
 

@@ -10,7 +10,7 @@ from dlt.common import Decimal
 from dlt.common.schema import Schema
 from dlt.extract import DltSource
 
-from .api.client import run
+from .api.running import run
 from .exceptions import AccessRefused, HarvestError, RecordDeleted
 from .settings import STREAMS, Stream
 from .streams.children import has_children, questions_of, start_child

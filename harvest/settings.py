@@ -1,14 +1,12 @@
 """The streams of the Harvest API v2 with all that is known of them, and its constants."""
 
 from dataclasses import dataclass, field
-from typing import Dict, Literal, Mapping, Optional, Tuple
+from typing import Any, Dict, Literal, Mapping, Optional, Tuple
 
 BASE_URL = "https://api.harvestapp.com/v2"
 ID_URL = "https://id.getharvest.com/api/v2"
 TOKENS_PAGE = "https://id.getharvest.com/developers"
-USER_AGENT = (
-    "dlt-harvest (https://dlthub.com/docs/dlt-ecosystem/verified-sources)"
-)
+USER_AGENT = "dlt-harvest (https://dlthub.com/docs/dlt-ecosystem/verified-sources)"
 
 PER_PAGE = 2000
 """The most rows that Harvest puts on a page.
@@ -19,10 +17,7 @@ https://help.getharvest.com/api-v2/introduction/overview/pagination/
 
 ADMINISTRATOR = "Administrator"
 MANAGER = "Administrator, or Manager for the projects and people that they manage"
-INVOICES = (
-    "Administrator, or Manager with permission for invoices and estimates"
-)
-PAID_TIME_OFF = "paid time off"
+INVOICES = "Administrator, or Manager with permission for invoices and estimates"
 
 
 @dataclass(frozen=True)
@@ -123,197 +118,135 @@ class Stream:
         return (*((self.parent_key,) if self.parent else ()), *years)
 
 
-def _report(name: str, report: Report, feature: str = "", **facts: bool) -> Stream:
-    kind, _, subject = name.partition("_")
+_USERS: Dict[str, Any] = {
+    "kind": "child",
+    "parent": "users",
+    "permission": ADMINISTRATOR,
+}
+_EXPENSES: Dict[str, Any] = {"feature": "expense_feature"}
+_INVOICES: Dict[str, Any] = {"feature": "invoice_feature", "permission": INVOICES}
+_ESTIMATES: Dict[str, Any] = {"feature": "estimate_feature", "permission": INVOICES}
+_PAID_TIME_OFF: Dict[str, Any] = {"optional": "paid time off"}
+_SPENT: Dict[str, Any] = {"dated": "spent_date", "backfilled": True}
+_ISSUED: Dict[str, Any] = {"dated": "issue_date", "amount": "amount"}
+_CLIENT_OF_PROJECT = (
+    "client__id",
+    "name",
+    "code",
+    "is_billable",
+    "is_fixed_fee",
+    "fee",
+)
+_PERSON = ("first_name", "last_name", "is_contractor", "weekly_capacity", "avatar_url")
+
+
+def _report(name: str, report: Report, **facts: Any) -> Stream:
     return Stream(
         name,
-        f"/reports/{kind}/{subject}" if subject else f"/reports/{kind}",
+        "/reports/" + name.replace("_", "/", 1),
         "report",
         key=(report.key, "currency", "period_start"),
         rows_under="results",
         rate_limit="reports",
         report=report,
-        feature=feature,
         **facts,
     )
 
 
-def _hours(subject: str, key: str) -> Report:
-    return Report(("time_entries",), subject, key, "total_hours")
+def _time(name: str, subject: str, key: str) -> Stream:
+    report = Report(("time_entries",), subject, key, "total_hours")
+    return _report(name, report, fixed_fees=True)
 
 
-def _costs(subject: str, key: str) -> Report:
-    return Report(("expenses",), subject, key, "total_amount")
+def _costs(name: str, subject: str, key: str) -> Stream:
+    report = Report(("expenses",), subject, key, "total_amount")
+    return _report(name, report, **_EXPENSES)
 
-
-_EXPENSES = "expense_feature"
-_INVOICES = "invoice_feature"
-_ESTIMATES = "estimate_feature"
 
 _ALL = (
     Stream("company", "/company", "whole", key=(), rows_under=""),
     Stream("clients", "/clients", described_by=("name", "currency")),
     Stream("contacts", "/contacts"),
-    Stream(
-        "projects",
-        "/projects",
-        described_by=(
-            *("client__id", "name", "code", "is_billable", "is_fixed_fee"),
-            *("fee", "starts_on"),
-        ),
-    ),
+    Stream("projects", "/projects", described_by=(*_CLIENT_OF_PROJECT, "starts_on")),
     Stream("tasks", "/tasks", described_by=("name",)),
     Stream("task_assignments", "/task_assignments"),
     Stream("user_assignments", "/user_assignments"),
     Stream("roles", "/roles", "whole", permission=ADMINISTRATOR),
-    Stream(
-        "users",
-        "/users",
-        permission=ADMINISTRATOR,
-        described_by=(
-            *("first_name", "last_name", "is_contractor", "weekly_capacity"),
-            "avatar_url",
-        ),
-    ),
-    Stream(
-        "billable_rates",
-        "/users/{id}/billable_rates",
-        "child",
-        parent="users",
-        permission=ADMINISTRATOR,
-    ),
-    Stream(
-        "cost_rates",
-        "/users/{id}/cost_rates",
-        "child",
-        parent="users",
-        permission=ADMINISTRATOR,
-    ),
+    Stream("users", "/users", permission=ADMINISTRATOR, described_by=_PERSON),
+    Stream("billable_rates", "/users/{id}/billable_rates", **_USERS),
+    Stream("cost_rates", "/users/{id}/cost_rates", **_USERS),
     Stream(
         "project_assignments",
         "/users/{id}/project_assignments",
-        "child",
-        parent="users",
-        permission=ADMINISTRATOR,
         refers_to={"project__id": "projects"},
+        **_USERS,
     ),
     Stream(
         "teammates",
         "/users/{id}/teammates",
-        "child",
         key=("user_id", "id"),
-        parent="users",
         parent_role="manager",
         feature="team_feature",
-        permission=ADMINISTRATOR,
+        **_USERS,
     ),
     Stream(
         "time_entries",
         "/time_entries",
-        dated="spent_date",
-        backfilled=True,
         amount="rounded_hours",
         summed_by="time_clients",
+        **_SPENT,
     ),
     Stream(
         "expenses",
         "/expenses",
-        feature=_EXPENSES,
-        dated="spent_date",
-        backfilled=True,
         amount="total_cost",
         summed_by="expenses_clients",
+        **_EXPENSES,
+        **_SPENT,
     ),
     Stream(
-        "expense_categories",
-        "/expense_categories",
-        feature=_EXPENSES,
-        described_by=("name",),
+        "expense_categories", "/expense_categories", described_by=("name",), **_EXPENSES
     ),
-    Stream(
-        "invoices",
-        "/invoices",
-        feature=_INVOICES,
-        permission=INVOICES,
-        dated="issue_date",
-        amount="amount",
-    ),
+    Stream("invoices", "/invoices", **_INVOICES, **_ISSUED),
     Stream(
         "invoice_messages",
         "/invoices/{id}/messages",
         "child",
         parent="invoices",
-        feature=_INVOICES,
-        permission=INVOICES,
+        **_INVOICES,
     ),
     Stream(
         "invoice_payments",
         "/invoices/{id}/payments",
         "child",
         parent="invoices",
-        feature=_INVOICES,
-        permission=INVOICES,
+        **_INVOICES,
     ),
-    Stream(
-        "invoice_item_categories",
-        "/invoice_item_categories",
-        feature=_INVOICES,
-        permission=INVOICES,
-    ),
-    Stream(
-        "estimates",
-        "/estimates",
-        feature=_ESTIMATES,
-        permission=INVOICES,
-        dated="issue_date",
-        amount="amount",
-    ),
+    Stream("invoice_item_categories", "/invoice_item_categories", **_INVOICES),
+    Stream("estimates", "/estimates", **_ESTIMATES, **_ISSUED),
     Stream(
         "estimate_messages",
         "/estimates/{id}/messages",
         "child",
         parent="estimates",
-        feature=_ESTIMATES,
-        permission=INVOICES,
+        **_ESTIMATES,
     ),
+    Stream("estimate_item_categories", "/estimate_item_categories", **_ESTIMATES),
+    Stream("pto_requests", "/pto/requests", dated="start_date", **_PAID_TIME_OFF),
+    Stream("pto_types", "/pto/types", **_PAID_TIME_OFF),
     Stream(
-        "estimate_item_categories",
-        "/estimate_item_categories",
-        feature=_ESTIMATES,
-        permission=INVOICES,
+        "pto_holiday_calendars", "/pto/holiday_calendars", "whole", **_PAID_TIME_OFF
     ),
-    Stream(
-        "pto_requests",
-        "/pto/requests",
-        optional=PAID_TIME_OFF,
-        dated="start_date",
-    ),
-    Stream("pto_types", "/pto/types", optional=PAID_TIME_OFF),
-    Stream(
-        "pto_holiday_calendars",
-        "/pto/holiday_calendars",
-        "whole",
-        optional=PAID_TIME_OFF,
-    ),
-    Stream(
-        "pto_work_schedules",
-        "/pto/work_schedules",
-        "whole",
-        optional=PAID_TIME_OFF,
-    ),
+    Stream("pto_work_schedules", "/pto/work_schedules", "whole", **_PAID_TIME_OFF),
     Stream(
         "pto_assignments",
         "/pto/assignments",
         "whole",
         key=("user__id",),
-        optional=PAID_TIME_OFF,
+        **_PAID_TIME_OFF,
     ),
     Stream(
-        "pto_allocations",
-        "/pto/allocations",
-        "yearly",
-        per_year=True,
-        optional=PAID_TIME_OFF,
+        "pto_allocations", "/pto/allocations", "yearly", per_year=True, **_PAID_TIME_OFF
     ),
     Stream(
         "pto_balances",
@@ -324,20 +257,16 @@ _ALL = (
         params={"user_id": "{id}"},
         parent="users",
         per_year=True,
-        optional=PAID_TIME_OFF,
+        **_PAID_TIME_OFF,
     ),
-    _report("time_clients", _hours("project", "client_id"), fixed_fees=True),
-    _report("time_projects", _hours("project", "project_id"), fixed_fees=True),
-    _report("time_tasks", _hours("task", "task_id"), fixed_fees=True),
-    _report("time_team", _hours("user", "user_id"), fixed_fees=True),
-    _report("expenses_clients", _costs("project", "client_id"), _EXPENSES),
-    _report("expenses_projects", _costs("project", "project_id"), _EXPENSES),
-    _report(
-        "expenses_categories",
-        _costs("expense_category", "expense_category_id"),
-        _EXPENSES,
-    ),
-    _report("expenses_team", _costs("user", "user_id"), _EXPENSES),
+    _time("time_clients", "project", "client_id"),
+    _time("time_projects", "project", "project_id"),
+    _time("time_tasks", "task", "task_id"),
+    _time("time_team", "user", "user_id"),
+    _costs("expenses_clients", "project", "client_id"),
+    _costs("expenses_projects", "project", "project_id"),
+    _costs("expenses_categories", "expense_category", "expense_category_id"),
+    _costs("expenses_team", "user", "user_id"),
     _report(
         "uninvoiced",
         Report(

@@ -1,14 +1,14 @@
 """The types that several modules share."""
 
 from datetime import date  # noqa: I251
-from typing import Any, AsyncIterator, Dict, List, Tuple
+from typing import Any, AsyncGenerator, Dict, List, Tuple
 
 Row = Dict[str, Any]
 """One record, as Harvest's JSON has it: objects and lists inside."""
 
 Rows = List[Row]
 
-Items = AsyncIterator[Any]
+Items = AsyncGenerator[Any, None]
 """What a resource yields: lists of rows."""
 
 Key = Tuple[Any, ...]

@@ -24,10 +24,10 @@ from tests.test_script import environment, run
 SCRIPT = Path(__file__).parent.parent / "harvest_pipeline.py"
 SOME = ("clients", "tasks", "time_entries", "invoices", "invoice_messages", "roles", "time_team")
 
-SPEED = "Harvest's speed limit was reached (429)"
+RATE = "Harvest's rate limit was reached (429)"
 PASSING: Dict[str, Tuple[str, Dict[str, Any], str]] = {
-    "429 in seconds": ("status", {"code": 429, "retry_after": 0}, SPEED),
-    "429 without saying": ("status", {"code": 429}, SPEED),
+    "429 in seconds": ("status", {"code": 429, "retry_after": 0}, RATE),
+    "429 without saying": ("status", {"code": 429}, RATE),
     "500": ("status", {"code": 500}, "Harvest answered 500"),
     "502": ("status", {"code": 502}, "Harvest answered 502"),
     "503": ("status", {"code": 503, "retry_after": 0}, "Harvest answered 503"),
@@ -120,7 +120,11 @@ def test_it_is_tried_again(copy: Copy, kind: str, said: pytest.LogCaptureFixture
     copy.check(*SOME)
 
 
-@pytest.mark.parametrize(("kind", "stream"), [*zip([*PASSING, *FINAL], cycle(PATHS), strict=False)])
+ENDING = [kind for kind in (*PASSING, *FINAL) if not kind.startswith("429")]
+"""A rate limit that was reached is no attempt, however often: it only may not last for ever."""
+
+
+@pytest.mark.parametrize(("kind", "stream"), [*zip(ENDING, cycle(PATHS), strict=False)])
 def test_it_never_gets_better(copy: Copy, kind: str, stream: str) -> None:
     """Nothing of the run is loaded, and the next one goes on from the last good state."""
     fault, details, words = {**PASSING, **FINAL}[kind]
@@ -149,13 +153,34 @@ def test_it_never_gets_better(copy: Copy, kind: str, stream: str) -> None:
     copy.check(*SOME[:4], *SOME[5:], names=False)
 
 
+@pytest.mark.parametrize("kind", ["429 in seconds", "429 without saying"])
+def test_a_rate_limit_is_no_attempt_but_ends(
+    copy: Copy, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given up after twelve times the longest delay, and says how long it waited."""
+    fault, details, words = PASSING[kind]
+    runtime(monkeypatch, REQUEST_TIMEOUT="0.3", REQUEST_MAX_RETRY_DELAY="0.15")
+    copy.server.faults.add("/clients", fault, times=7, **details)
+    copy.run("clients")
+    copy.check("clients")
+    endless = copy.server.faults.add("/clients", fault, times=None, **details)
+    with pytest.raises(PipelineStepFailed) as raised:
+        copy.run("clients")
+    assert re.fullmatch(
+        rf"clients: {re.escape(words)}; [12] s were waited already, and it would take 0 s more:"
+        " run again later.",
+        sentence(raised.value),
+    )
+    assert endless.hits > 7
+
+
 def test_the_number_of_attempts_can_be_set(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime(monkeypatch, REQUEST_MAX_ATTEMPTS="2")
     copy.server.faults.add("/clients", "status", times=None, code=500)
     with pytest.raises(PipelineStepFailed) as raised:
         copy.run("clients")
     assert "could not be read in 2 attempts: Harvest answered 500" in sentence(raised.value)
-    assert copy.requests() == ["/clients"] * 2
+    assert copy.requests() == ["/users/me", *["/clients"] * 2]
     runtime(monkeypatch, REQUEST_MAX_ATTEMPTS="8")
     copy.server.faults.clear()
     copy.server.faults.add("/clients", "status", times=7, code=500)
@@ -244,7 +269,10 @@ def test_longer_than_an_hour_is_not_waited_for(copy: Copy) -> None:
     running.process.join(60)
     if running.process.is_alive():
         running.kill()
-    message = "clients: Harvest asks to wait 7200 s (429): run again later."
+    message = (
+        "clients: Harvest's rate limit was reached (429); 0 s were waited already, and it would"
+        " take 7,200 s more: run again later."
+    )
     assert running.end() == (1, message)
 
 
@@ -262,6 +290,8 @@ LINKED = {
 @pytest.mark.parametrize("fault", ["next_loop", "next_endless"])
 @pytest.mark.parametrize("stream", LINKED)
 def test_links_that_never_end(copy: Copy, stream: str, fault: str) -> None:
+    """Where nothing is counted, nobody can tell whether rows are missing."""
+    copy.server.page_by("bare_page")
     # they do end, so that this fails rather than hangs when nobody notices
     copy.server.faults.add(LINKED[stream], fault, times=60)
     with pytest.raises(PipelineStepFailed) as raised:
@@ -276,10 +306,13 @@ def test_links_that_never_end(copy: Copy, stream: str, fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["next_loop", "next_endless"])
 @pytest.mark.parametrize(
-    "stream", ["time_entries", "expenses", "invoices", "time_team", "project_budget"]
+    "stream", ["time_entries", "expenses", "invoices", "time_team", "project_budget", *LINKED]
 )
-def test_links_of_numbered_lists_are_not_needed(copy: Copy, stream: str, fault: str) -> None:
-    copy.server.faults.add(f"({STREAMS[stream].path})", fault, times=None)
+def test_links_that_never_end_do_no_harm_where_rows_are_counted(
+    copy: Copy, stream: str, fault: str
+) -> None:
+    path = LINKED.get(stream, f"({STREAMS[stream].path})")
+    copy.server.faults.add(path, fault, times=None)
     copy.run(stream)
     copy.check(stream)
 
@@ -334,7 +367,7 @@ def test_the_network_is_gone(server: Server) -> None:
     assert done.stdout == ""
     lines = [line for line in done.stderr.splitlines() if "[WARNING]" not in line]
     assert len(lines) == 1
-    assert lines[0].startswith("error: clients: https://does-not-exist.invalid/v2/clients ")
+    assert lines[0].startswith("error: users/me: https://does-not-exist.invalid/v2/users/me ")
     assert "the host's name is not known: check base_url and the network" in lines[0]
 
 

@@ -284,5 +284,5 @@ def test_odd_values_reach_delta() -> None:
 
 
 def test_other_table_formats_are_refused() -> None:
-    with pytest.raises(HarvestError, match="table_format is 'iceberg', but has to be one of"):
+    with pytest.raises(HarvestError, match="table_format is 'iceberg', but must be one of"):
         harvest_source(table_format="iceberg")

@@ -338,7 +338,7 @@ def test_http_is_for_this_machine_only(name: str, url: str, allowed: bool) -> No
     if allowed:
         declare()
     else:
-        with pytest.raises(HarvestError, match=f"{name} is '.*', but has to begin with https://"):
+        with pytest.raises(HarvestError, match=f"{name} is '.*', but must begin with https://"):
             declare()
 
 

@@ -22,6 +22,7 @@ from ..exceptions import HarvestError
 from ..settings import TOKENS_PAGE
 from .errors import TransientError, retry_after
 
+
 @configspec
 class HarvestOAuth2(OAuth2ClientCredentials):
     """Sign-in by the refresh token that an OAuth2 application was granted.
@@ -46,7 +47,7 @@ class HarvestOAuth2(OAuth2ClientCredentials):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         with self._lock:
-            return super().__call__(request)  # type: ignore[no-any-return]
+            return super().__call__(request)
 
     def forget(self, token: Optional[str]) -> None:
         """Forget an access token that Harvest refused, so that a new one is asked for."""
@@ -71,11 +72,15 @@ class HarvestOAuth2(OAuth2ClientCredentials):
         )
         status = response.status_code
         if status in (408, 429) or status >= 500:
-            raise TransientError(f"the sign-in answered {status}", retry_after(response))
+            raise TransientError(
+                f"the sign-in answered {status}", retry_after(response)
+            )
         try:
             grant = response.json()
             self.access_token = str(grant["access_token"])
-            seconds = 0.9 * float(grant.get("expires_in") or self.default_token_expiration)
+            seconds = 0.9 * float(
+                grant.get("expires_in") or self.default_token_expiration
+            )
         except (ValueError, KeyError, TypeError):
             raise HarvestError(
                 f"Harvest refused to renew the sign-in ({status}): check client_id,"
@@ -100,7 +105,9 @@ class NoCredentials(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         here = dlt.current.run_context()
-        folders = dict.fromkeys(map(os.path.abspath, (here.settings_dir, here.global_dir)))
+        folders = dict.fromkeys(
+            map(os.path.abspath, (here.settings_dir, here.global_dir))
+        )
         raise HarvestError(
             f"No Harvest credentials{self._some}: create a personal access token at"
             f" {TOKENS_PAGE} and set access_token under [sources.harvest] in secrets.toml"
@@ -132,12 +139,15 @@ def sign_in(
         >>> requests.get("https://api.harvestapp.com/v2/users/me", auth=auth)
     """
     if access_token:
-        return BearerTokenAuth(token=access_token)  # type: ignore[arg-type]
-    grant = {
-        "client_id": client_id,
-        "client_secret": client_secret,
-        "refresh_token": refresh_token,
-    }
-    if missing := [name for name, value in grant.items() if not value]:
+        return BearerTokenAuth(token=access_token)
+    grant = (client_id, client_secret, refresh_token)
+    names = ("client_id", "client_secret", "refresh_token")
+    if missing := [name for name, value in zip(names, grant, strict=True) if not value]:
         return NoCredentials(missing)
-    return HarvestOAuth2(access_token_url=token_url, session=session, **grant)  # type: ignore[arg-type]
+    return HarvestOAuth2(
+        access_token_url=token_url,
+        client_id=str(client_id),
+        client_secret=str(client_secret),
+        refresh_token=str(refresh_token),
+        session=session,
+    )

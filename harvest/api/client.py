@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Coroutine, Counter, Dict, Mapping, Optional, Tuple, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Counter, Dict, Mapping, Optional, Tuple
 from urllib.parse import urljoin, urlsplit
 
 import requests  # noqa: I251
@@ -25,35 +25,13 @@ from .errors import (
 )
 from .rate_limit import RateLimit
 from .request import Attempts, Request, Response
-
-T = TypeVar("T")
+from .session import Session, check_same_host
 
 WORKERS = 12
 """Requests that are under way at once: those of several streams."""
 
 ACCOUNTS = Stream("accounts", "/accounts", "whole")
 OWNER = Stream("users/me", "/users/me", "whole", rows_under="")
-
-
-class Session(requests.Session):
-    """A session with a time-out, which follows redirects only to the same host."""
-
-    def __init__(self, user_agent: str, timeout: float) -> None:
-        super().__init__()
-        self.headers["User-Agent"] = user_agent
-        self._timeout = timeout
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request with the session's time-out."""
-        kwargs["timeout"] = self._timeout
-        return super().send(request, **kwargs)
-
-    def get_redirect_target(self, resp: requests.Response) -> Optional[str]:
-        """Return where a redirect leads, if the token may go there."""
-        target = super().get_redirect_target(resp)
-        if target:
-            check_same_host(urljoin(resp.url, target), resp.url)
-        return target
 
 
 class PendingPage:
@@ -169,7 +147,9 @@ class HarvestClient:
     def start_record(self, stream: Stream, key: Any) -> PendingPage:
         """Begin a request for one record by its id."""
         url = f"{self.base_url}{stream.path}/{key}"
-        return PendingPage(self, Request(stream, url, {}, record=True, below_record=True))
+        return PendingPage(
+            self, Request(stream, url, {}, record=True, below_record=True)
+        )
 
     async def owner(self) -> Row:
         """Return the user whom the token belongs to, with their `access_roles`.
@@ -232,7 +212,9 @@ class HarvestClient:
             await limit.acquire()
             try:
                 response = await loop.run_in_executor(self._threads, self._get, request)
-                if response.status_code == 401 and isinstance(self._auth, HarvestOAuth2):
+                if response.status_code == 401 and isinstance(
+                    self._auth, HarvestOAuth2
+                ):
                     self._auth.forget(_token_of(response))
                     await limit.acquire()
                     response = await loop.run_in_executor(
@@ -242,7 +224,9 @@ class HarvestClient:
             except TransientError as failure:
                 await attempts.wait(failure, limit)
                 continue
-            content_type = response.headers.get("Content-Type", "something").split(";")[0]
+            content_type = response.headers.get("Content-Type", "something").split(";")[
+                0
+            ]
             now = server_time(response).strftime("%Y-%m-%dT%H:%M:%SZ")
             return Response(response.content, content_type, now)
 
@@ -274,7 +258,9 @@ class HarvestClient:
         if status == 429:
             asked = retry_after(response)
             seconds = limit.window if asked is None else asked
-            raise TransientError("Harvest's rate limit was reached (429)", seconds, False)
+            raise TransientError(
+                "Harvest's rate limit was reached (429)", seconds, False
+            )
         if status == 408 or status >= 500:
             raise TransientError(f"Harvest answered {status}", retry_after(response))
         if status == 401:
@@ -295,44 +281,6 @@ class HarvestClient:
         raise HarvestError(
             f"{name}: Harvest rejected the request ({status}{said}): {response.url}."
         )
-
-
-def check_same_host(url: str, base_url: str) -> None:
-    """Refuse an address that the token must not go to.
-
-    Raises:
-        HarvestError: `url` has another scheme, host or port than `base_url`.
-    """
-    where, home = urlsplit(url), urlsplit(base_url)
-    if where[:2] != home[:2]:
-        raise HarvestError(
-            f"Harvest's answer leads to {where.scheme}://{where.netloc}, which is not"
-            f" {home.netloc}: not followed, since the access token must not go there."
-        )
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a thread of its own, for notebooks have a loop under way.
-
-    Examples:
-        >>> run(client.owner())["access_roles"]
-        ['administrator']
-    """
-    begun: Future[Tuple[asyncio.AbstractEventLoop, Any]] = Future()
-
-    async def main() -> T:
-        begun.set_result((asyncio.get_running_loop(), asyncio.current_task()))
-        return await coroutine
-
-    with ThreadPoolExecutor(1) as thread:
-        done = thread.submit(asyncio.run, main())
-        try:
-            return done.result()
-        except BaseException:
-            if not done.done():
-                loop, task = begun.result()
-                loop.call_soon_threadsafe(task.cancel)
-            raise
 
 
 def _token_of(response: requests.Response) -> Optional[str]:

@@ -38,7 +38,10 @@ def explain_failure(error: requests.RequestException) -> TransientError:
         HarvestError: Repeating it is of no use.
     """
     text = str(error)
-    if isinstance(error, requests.exceptions.SSLError) and "certificate" in text.lower():
+    if (
+        isinstance(error, requests.exceptions.SSLError)
+        and "certificate" in text.lower()
+    ):
         raise HarvestError(
             "The certificate of Harvest's host is not trusted here: if a proxy of your"
             " network inspects traffic, set REQUESTS_CA_BUNDLE to the file with its"

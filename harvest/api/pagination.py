@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from typing import Any, AsyncIterator, Deque, Iterator, Mapping, Optional, Set
+from typing import Any, AsyncGenerator, Deque, Iterator, Mapping, Optional, Set
 from urllib.parse import parse_qs, urlsplit
 
 from dlt.common import logger
@@ -25,7 +25,7 @@ IDLE_PAGES = 10
 """Pages in a row without a new row, after which a list is taken for endless."""
 
 
-async def in_order(pending: Iterator[PendingPage]) -> AsyncIterator[PendingPage]:
+async def in_order(pending: Iterator[PendingPage]) -> AsyncGenerator[PendingPage, None]:
     """Yield requests in order, with up to `AHEAD` of them under way.
 
     Args:
@@ -50,7 +50,7 @@ async def pages(
     stream: Stream,
     params: Optional[Mapping[str, Any]] = None,
     stamp: str = "created_at",
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Yield all pages of a list, each row once.
 
     The rows of a list that is paged by number shift between its pages when others come
@@ -75,7 +75,7 @@ async def pages(
     check: Optional[CompletenessCheck] = None
     for attempt in range(REREADS + 1):
         before = check
-        check = CompletenessCheck(stamp, first_reading=attempt == 0)
+        check = CompletenessCheck(stream.name, stamp, first_reading=attempt == 0)
         try:
             async for page in _read(client, stream, filters):
                 new = first_met(page.rows, yielded)
@@ -91,13 +91,7 @@ async def pages(
                 f"{refused} half way through the list; nothing of this run was loaded:"
                 " run again."
             ) from None
-        if check.complete:
-            return
-        if before and check.settles(before):
-            logger.warning(
-                f"{stream.name}: Harvest counts {check.total:,} rows but shows"
-                f" {check.shown:,}, and the same when asked again: taken as it is"
-            )
+        if check.complete or (before and check.settles(before)):
             return
         logger.warning(
             f"{stream.name}: rows came or went while the list was read; reading it again"
@@ -123,22 +117,35 @@ async def all_rows(
     return rows
 
 
-async def follow(client: HarvestClient, stream: Stream, page: Page) -> AsyncIterator[Page]:
+async def follow(
+    client: HarvestClient, stream: Stream, page: Page, enough: Optional[int] = None
+) -> AsyncGenerator[Page, None]:
     """Yield a page, and those that the links to the next page lead to.
 
+    Args:
+        client (HarvestClient): The client.
+        stream (Stream): The list.
+        page (Page): The page to begin with.
+        enough (Optional[int]): Rows after which links that lead nowhere do no harm;
+            those that the page counts, if left out.
+
     Raises:
-        HarvestError: They lead round in a circle, or on without new rows.
+        HarvestError: The links lead round in a circle, or on without new rows.
     """
+    enough = page.total_entries if enough is None else enough
     seen: Set[str] = set()
     met = Ids()
-    idle = 0
+    shown = idle = 0
     while True:
-        idle = 0 if first_met(page.rows, met) else idle + 1
+        new = len(first_met(page.rows, met))
+        shown, idle = shown + new, 0 if new else idle + 1
         yield page
         url = page.next_url
         if not url:
             return
         if url in seen or idle >= IDLE_PAGES:
+            if enough is not None and shown >= enough:
+                return
             raise HarvestError(
                 f"{stream.name}: Harvest's list never ends ({url}); nothing of this run"
                 " was loaded: run again later."
@@ -149,7 +156,7 @@ async def follow(client: HarvestClient, stream: Stream, page: Page) -> AsyncIter
 
 async def _read(
     client: HarvestClient, stream: Stream, params: Mapping[str, Any]
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Yield the pages of one reading of a list.
 
     The answers say how: pages that are numbered and counted are asked for side by side,
@@ -158,8 +165,8 @@ async def _read(
     page = await client.start(stream, params=params).page()
     last = page.total_pages or 1
     if not is_numbered(page):
-        async for page in follow(client, stream, page):
-            yield page
+        async for each in follow(client, stream, page):
+            yield each
         return
 
     def numbers() -> Iterator[PendingPage]:
@@ -181,7 +188,8 @@ async def _read(
                 f" promised {promised:,}); nothing of this run was loaded: run again later."
             )
         if number == last and page.next_url:
-            async for each in follow(client, stream, page):
+            # more than was counted; that nothing is missing is proved elsewhere
+            async for each in follow(client, stream, page, enough=0):
                 yield each
             return
         yield page
@@ -210,6 +218,7 @@ class CompletenessCheck:
     Without a stamp, nothing may have moved.
 
     Args:
+        name (str): Name of the stream, for the log.
         stamp (str): Field that says since when a row is in the list, or nothing.
         first_reading (bool): The list was not read before.
 
@@ -219,7 +228,8 @@ class CompletenessCheck:
         pages (int): Pages that were read.
     """
 
-    def __init__(self, stamp: str, first_reading: bool) -> None:
+    def __init__(self, name: str, stamp: str, first_reading: bool) -> None:
+        self._name = name
         self.total = 0
         self.shown = 0
         self.pages = 0
@@ -255,9 +265,7 @@ class CompletenessCheck:
         self._old += sum(self._is_old(str(row.get(self._stamp) or "")) for row in rows)
 
     def _is_old(self, since: str) -> bool:
-        return since < self._began or (
-            since == self._began and not self._first_reading
-        )
+        return since < self._began or (since == self._began and not self._first_reading)
 
     @property
     def complete(self) -> bool:
@@ -269,6 +277,13 @@ class CompletenessCheck:
     def settles(self, before: "CompletenessCheck") -> bool:
         """Return whether this reading, after another, shows that a count is wrong.
 
-        It is, if reading again brought no new row while the count stood still.
+        It is, if reading again brought no new row while the count stood still. The list
+        is then as whole as can be, and a warning says so.
         """
-        return not self._new and not self._moved and self.total == before.total
+        settled = not self._new and not self._moved and self.total == before.total
+        if settled:
+            logger.warning(
+                f"{self._name}: Harvest counts {self.total:,} rows but shows"
+                f" {self.shown:,}, and the same when asked again: taken as it is"
+            )
+        return settled

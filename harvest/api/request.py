@@ -13,8 +13,9 @@ from .decoding import Page, decode, find_rows
 from .errors import TransientError
 from .rate_limit import RateLimit
 
-LONGEST_WAIT = 3600
-"""Seconds that a request may wait in all before it is given up."""
+MOST_DELAYS = 12
+"""A request is given up once it has waited for so many times dlt's
+`request_max_retry_delay` in all: an hour, as that is 300 seconds by default."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,10 @@ class Attempts:
                 f"{name}: {where} could not be read in {most} attempts: {failure}; run"
                 " again later, and it goes on from the last good state."
             )
-        if self._waited + seconds > LONGEST_WAIT:
+        if self._waited + seconds > MOST_DELAYS * longest:
             raise HarvestError(
-                f"{name}: {failure}; after {self._waited:,.0f} s of waiting, Harvest asks"
-                f" for {seconds:,.0f} s more: run again later."
+                f"{name}: {failure}; {self._waited:,.0f} s were waited already, and it would"
+                f" take {seconds:,.0f} s more: run again later."
             )
         self._waited += seconds
         logger.warning(f"{name}: {failure}; next attempt in {seconds:.0f} s")

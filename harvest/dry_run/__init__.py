@@ -5,7 +5,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 import dlt
 from dlt.extract import DltSource
 
-from ..api.client import run
+from ..api.running import run
 from ..settings import COMPANY, STREAMS
 from ..streams.context import Context, context_of
 from ..typing import Row

@@ -4,7 +4,18 @@ import asyncio
 from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any, Coroutine, Dict, Hashable, Iterable, List, Mapping, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Coroutine,
+    Dict,
+    Hashable,
+    Iterable,
+    List,
+    Mapping,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,11 +23,11 @@ from dlt.extract.items_transform import ItemTransform
 
 from ..settings import STREAMS, Stream
 from ..streams.context import Context
-from .values import days_in
 from ..typing import Key, Row, Rows, Window
 from .comparison import TableComparison
 from .destination import StoredTables
 from .rows import RowForms, Stored, by_key, hashable
+from .values import days_in
 
 Added = Sequence[ItemTransform[Any, Any]]
 """The steps that were added to a resource, such as by `add_map`."""
@@ -48,7 +59,9 @@ class Check:
     deep: bool
     proof: bool
     found: Dict[str, TableComparison] = field(default_factory=dict)
-    families: Dict[str, Dict[Key, Rows]] = field(default_factory=lambda: defaultdict(dict))
+    families: Dict[str, Dict[Key, Rows]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     parents: Dict[str, Rows] = field(default_factory=dict)
     read_at: Dict[Tuple[str, Window], str] = field(default_factory=dict)
 
@@ -107,7 +120,10 @@ class Check:
                 found.different[key] = row
             else:
                 continue
-            days = [row.get(stream.dated), *(each.columns.get(stream.dated) for each in stored)]
+            days = [
+                row.get(stream.dated),
+                *(each.columns.get(stream.dated) for each in stored),
+            ]
             found.days.update(days_in(days))
         return set(here)
 
@@ -172,5 +188,7 @@ def links_to(name: str) -> Links:
     for each in STREAMS.values():
         if each.parent == name:
             found.append((each.name, each.parent_key))
-        found += [(each.name, column) for column, to in each.refers_to.items() if to == name]
+        found += [
+            (each.name, column) for column, to in each.refers_to.items() if to == name
+        ]
     return found

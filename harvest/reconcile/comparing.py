@@ -7,7 +7,7 @@ import dlt
 from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, MapItem
 
-from ..api.client import run
+from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import STREAMS
 from ..streams.context import context_of, lacking, refusal
@@ -116,7 +116,9 @@ class Comparing:
     def _begin(self, name: str) -> TableComparison:
         """Return the comparison of a stream, before Harvest is asked."""
         stream, stored = STREAMS[name], self._stored
-        found = TableComparison(name, stored.count(name) or 0, absent=stored.absent(name))
+        found = TableComparison(
+            name, stored.count(name) or 0, absent=stored.absent(name)
+        )
         if stored.count(name) is None and not found.absent and self._was_created(name):
             found.absent = [name]
         if stream.kind in ("child", "report") and (stream.primary_key or stream.report):
@@ -243,7 +245,9 @@ class Comparing:
 
     def repair(self) -> None:
         """Write the rows that are missing or differ, and remove or mark deleted ones."""
-        found = [e for e in self._check.found.values() if STREAMS[e.stream].kind != "report"]
+        found = [
+            e for e in self._check.found.values() if STREAMS[e.stream].kind != "report"
+        ]
         self._repair.run(found)
         self._look_again(found)
 
@@ -291,7 +295,10 @@ class Comparing:
         after = dict(before)
         for name, prints in self._prints.items():
             after[name] = {
-                name_of(window): [self._reports.read_at(STREAMS[name], window), each.digest]
+                name_of(window): [
+                    self._reports.read_at(STREAMS[name], window),
+                    each.digest,
+                ]
                 for window, each in prints.items()
                 if window[1] < settled
             }

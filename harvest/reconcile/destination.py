@@ -15,9 +15,9 @@ from dlt.destinations.sql_client import WithSqlClient
 
 from ..exceptions import HarvestError
 from ..settings import STREAMS, Stream
-from .values import as_day, as_decimal
 from ..typing import Key, Row
 from .segments import Figures
+from .values import as_day, as_decimal
 
 BATCH = 10_000
 """Rows that are fetched at once."""
@@ -111,11 +111,15 @@ class StoredTables:
 
     def has(self, table: str, *columns: str) -> bool:
         """Return whether there is such a table with such columns."""
-        return self.count(table) is not None and self.columns(table).keys() >= set(columns)
+        return self.count(table) is not None and self.columns(table).keys() >= set(
+            columns
+        )
 
     def lists_of(self, table: str) -> List[str]:
         """Return the tables of the lists in the rows of a table, at any depth."""
-        below = [n for n, each in self.schema.tables.items() if each.get("parent") == table]
+        below = [
+            n for n, each in self.schema.tables.items() if each.get("parent") == table
+        ]
         return [*below, *(name for each in below for name in self.lists_of(each))]
 
     def absent(self, stream: str) -> List[str]:
@@ -132,7 +136,9 @@ class StoredTables:
             lost = table["columns"].keys() - self.columns(name).keys()
             if lost < table["columns"].keys():
                 # a column without a type has had no value yet
-                lost = {each for each in lost if table["columns"][each].get("data_type")}
+                lost = {
+                    each for each in lost if table["columns"][each].get("data_type")
+                }
                 found += [f"{name}.{column}" for column in sorted(lost)]
             else:
                 found.append(name)
@@ -222,7 +228,9 @@ class StoredTables:
 
     def amount(self, stream: Stream) -> Decimal:
         """Return the sum of what `Stream.amount` names."""
-        rows = self.query(f"SELECT SUM(t.{stream.amount}) FROM {self.source(stream.name)}")
+        rows = self.query(
+            f"SELECT SUM(t.{stream.amount}) FROM {self.source(stream.name)}"
+        )
         return as_decimal(rows[0][0])
 
     def keys(self, stream: Stream, condition: str = "") -> Set[Key]:
@@ -260,7 +268,9 @@ class StoredTables:
             return set()
         conditions = [f"t.{column} IS NOT NULL", *([condition] if condition else [])]
         named = self.source(stream, " AND ".join(conditions))
-        return {row[0] for row in self.query(f"SELECT DISTINCT t.{column} FROM {named}")}
+        return {
+            row[0] for row in self.query(f"SELECT DISTINCT t.{column} FROM {named}")
+        }
 
     def days(self, stream: Stream) -> Dict[date, Figures]:
         """Return what is counted and summed up of a dated stream, by day."""

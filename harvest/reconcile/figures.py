@@ -18,10 +18,12 @@ from .check import Check, not_in, together
 from .comparison import TableComparison
 from .destination import COUNTED
 from .reading import prove, read, total
-from .segments import Bisection, Figures, gaps, within, years_of
+from .segments import Bisection, Figures, gaps, years_of
 
 
-async def compare_figures(check: Check, found: TableComparison, approvals: bool) -> None:
+async def compare_figures(
+    check: Check, found: TableComparison, approvals: bool
+) -> None:
     """Compare a long list with its table.
 
     Args:

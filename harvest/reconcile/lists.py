@@ -38,7 +38,9 @@ async def compare_list(check: Check, found: TableComparison) -> None:
             found.days |= days_in([each.columns.get(stream.dated)])
 
 
-async def _compare_ids(check: Check, found: TableComparison, seen: "array[int]") -> None:
+async def _compare_ids(
+    check: Check, found: TableComparison, seen: "array[int]"
+) -> None:
     """Find what was deleted, and what is deleted with it, when a list was read whole."""
     stream = STREAMS[found.stream]
     links = [link for link in links_to(stream.name) if link[0] in check.found]
@@ -65,7 +67,9 @@ async def compare_whole(check: Check, found: TableComparison) -> None:
     if stream.per_year:
         years = years_due(date.today())
         condition = is_one_of(["year"], [(year,) for year in years])
-        rows = [row for year in years for row in await _rows_of_year(check, stream, year)]
+        rows = [
+            row for year in years for row in await _rows_of_year(check, stream, year)
+        ]
     elif stream.rows_in:
         rows = await all_rows(check.context.client, stream)
     else:

@@ -108,7 +108,7 @@ class Repair:
             # by key alone, rows that are kept stay beside the others
             as_set = removes or not stream.primary_key
             columns.update({name: {"merge_key": as_set} for name in stream.merge_key})
-        if stream.report or not self._is_delta and (removes or not stream.primary_key):
+        if stream.report or (not self._is_delta and (removes or not stream.primary_key)):
             empty = [key for key, family in families.items() if not family]
             rows += [tombstone(stream, _values(stream, key)) for key in empty]
         return self._resource(found, rows + self._deletions(found), columns)
@@ -131,7 +131,9 @@ class Repair:
                 row: Row = dict(zip(stream.key, each.key, strict=True))
                 if stream.parent:
                     # 0 is no parent: these rows go, and not all that their parent has
-                    parent = each.columns[stream.parent_key] if self._stored.appends else 0
+                    parent = (
+                        each.columns[stream.parent_key] if self._stored.appends else 0
+                    )
                     row = {stream.parent_key: parent, **row}
                 rows.append({**row, "deleted_at": now})
         return rows
@@ -156,7 +158,9 @@ class Repair:
         }
         whole: Set[Key] = set()
         for parent in parents:
-            keys = self._stored.keys(stream, is_one_of([stream.parent_key], [(parent,)]))
+            keys = self._stored.keys(
+                stream, is_one_of([stream.parent_key], [(parent,)])
+            )
             if keys <= found.deleted or (parent,) in families:
                 whole |= keys & found.deleted
         return whole

@@ -42,7 +42,10 @@ class ReportWindows:
     def windows(self, stream: Stream) -> List[Window]:
         """Return the windows that were loaded of a report."""
         known = self._state.get("resources", {}).get(stream.name, {}).get("windows", [])
-        return [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in known]
+        return [
+            (date.fromisoformat(first), date.fromisoformat(last))
+            for first, last in known
+        ]
 
     def read_at(self, stream: Stream, window: Window) -> Optional[str]:
         """Return when a window was read, by Harvest's clock."""
@@ -101,10 +104,17 @@ class ReportWindows:
         if known or not loading:
             return False
         found = self._check.found
-        days = [d for name in stream.report.made_of if name in found for d in found[name].days]
+        days = [
+            d
+            for name in stream.report.made_of
+            if name in found
+            for d in found[name].days
+        ]
         if any(window[0] <= day <= window[1] for day in days):
             return True
-        return bool(read_at and seen.newest and moment(seen.newest) >= moment(read_at) - SLACK)
+        return bool(
+            read_at and seen.newest and moment(seen.newest) >= moment(read_at) - SLACK
+        )
 
     def prints(self, stream: Stream) -> Prints:
         """Return the prints of the windows of a report."""
@@ -216,7 +226,9 @@ class ReportWindows:
         """Return the stream that a column of the entries refers to."""
         table = self._stored.schema.tables[report.made_of[0]]
         references: Any = table.get("references") or []
-        names = (each["referenced_table"] for each in references if column in each["columns"])
+        names = (
+            each["referenced_table"] for each in references if column in each["columns"]
+        )
         return next(names, "")
 
     def _records(self, name: str) -> Dict[Any, Row]:
@@ -226,7 +238,9 @@ class ReportWindows:
             stored = self._stored
             if name in STREAMS and stored.has(name, "id", "updated_at"):
                 columns = [
-                    each for each in STREAMS[name].described_by if stored.has(name, each)
+                    each
+                    for each in STREAMS[name].described_by
+                    if stored.has(name, each)
                 ]
                 columns = ["id", "updated_at", *columns]
                 names = ", ".join(f"t.{each}" for each in columns)
@@ -240,7 +254,9 @@ class ReportWindows:
         if self._invoiced is None:
             self._invoiced = {}
             stored = self._stored
-            if stored.has("invoices", "deleted_at") and stored.has(INVOICED, "project__id"):
+            if stored.has("invoices", "deleted_at") and stored.has(
+                INVOICED, "project__id"
+            ):
                 items, invoices = stored.name(INVOICED), stored.name("invoices")
                 rows = stored.query(
                     f"SELECT i.project__id, SUM(i.amount) FROM {items} i JOIN {invoices} t"
@@ -277,4 +293,7 @@ def _group_query(stored: StoredTables, stream: Stream, column: str) -> str:
 
 def _as_days(row: Row) -> Row:
     """Return a row of a report with its window as days."""
-    return {**row, **{name: as_day(row[name]) for name in ("period_start", "period_end")}}
+    return {
+        **row,
+        **{name: as_day(row[name]) for name in ("period_start", "period_end")},
+    }

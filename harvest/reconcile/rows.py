@@ -2,7 +2,17 @@
 
 import re
 from collections import Counter, defaultdict
-from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Dict,
+    Hashable,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from ..api.decoding import identifies
 from ..settings import Stream
@@ -63,11 +73,15 @@ class RowForms:
             change, and their ids are the truth.
     """
 
-    def __init__(self, stored: StoredTables, stream: Stream, names: bool = False) -> None:
+    def __init__(
+        self, stored: StoredTables, stream: Stream, names: bool = False
+    ) -> None:
         self._stored = stored
         self._stream = stream
         self._names = names
-        self._columns: Dict[str, Dict[str, Tuple[str, Optional[str]]]] = defaultdict(dict)
+        self._columns: Dict[str, Dict[str, Tuple[str, Optional[str]]]] = defaultdict(
+            dict
+        )
 
     def of_harvest(self, row: Row) -> Form:
         """Return the form of a row as Harvest has it, laid out in tables as in a load."""
@@ -112,7 +126,9 @@ class RowForms:
             alias = "t" if depth == len(path) - 1 else f"t{depth}"
             source += f" JOIN {name(above)} {alias}"
             source += f" ON t{depth - 1}._dlt_parent_id = {alias}._dlt_id"
-        alive = self._stored.source(self._stream.name, condition).partition(" WHERE ")[2]
+        alive = self._stored.source(self._stream.name, condition).partition(" WHERE ")[
+            2
+        ]
         where = f" WHERE {alive}" if alive else ""
         rows = self._stored.rows_of(table, f"{source}{where}", "t0", also="t._dlt_id")
         return [(row.pop("t._dlt_id"), row) for row in rows]
@@ -157,9 +173,9 @@ class RowForms:
             contract = schema.resolve_contract_settings_for_table(self._stream.name)
             if contract["columns"] != "evolve":
                 return "", None
-        return column, schema.tables.get(table, {}).get("columns", {}).get(column, {}).get(
-            "data_type"
-        )
+        return column, schema.tables.get(table, {}).get("columns", {}).get(
+            column, {}
+        ).get("data_type")
 
 
 def nested(row: Row) -> Row:

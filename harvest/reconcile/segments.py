@@ -5,7 +5,17 @@ is bisected until its rows fit on one page, and read then. Nothing here asks Har
 """
 
 from datetime import date, timedelta  # noqa: I251
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from ..typing import Row, Window
 
@@ -54,7 +64,9 @@ class Bisection:
         Segment(first=..., last=..., difference={'rows': 1})
     """
 
-    def __init__(self, days: Mapping[date, Figures], threshold: int, budget: int) -> None:
+    def __init__(
+        self, days: Mapping[date, Figures], threshold: int, budget: int
+    ) -> None:
         self._days = days
         self._threshold = threshold
         self._budget = budget

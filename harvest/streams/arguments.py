@@ -11,9 +11,10 @@ from dlt.common.storages.schema_storage import SchemaStorage
 from dlt.common.time import ensure_pendulum_datetime
 
 from ..api.auth import sign_in
-from ..api.client import HarvestClient, Session
+from ..api.client import HarvestClient
 from ..api.credentials import clean
 from ..api.rate_limit import shared_limit
+from ..api.session import Session
 from ..exceptions import HarvestError
 from .context import Context
 from .lists import INTERVAL

@@ -76,7 +76,7 @@ def listing_resource(context: Context, parent: Stream) -> DltResource:
     It is no table. It reads what the neediest of the selected streams asks for: all
     parents when the children of all are due, else those that changed.
     """
-    return dlt.resource(  # type: ignore[no-any-return]
+    return dlt.resource(
         listed_parents, name=listing_name(parent), selected=False
     )(context, parent)
 
@@ -172,7 +172,7 @@ def child_resource(
     context: Context, stream: Stream, listing: DltResource
 ) -> DltResource:
     """Return the rows below each parent, which replace those that it had before."""
-    return dlt.transformer(  # type: ignore[no-any-return]
+    return dlt.transformer(
         child_rows,
         data_from=listing,
         name=stream.name,

@@ -1,14 +1,12 @@
 """What the resources of a source share: the account, a run, and the guard of its tables."""
 
-import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Callable, Coroutine, Dict, List, Optional, Sequence, Set
+from typing import List, Optional, Sequence
 from uuid import uuid4
 
 import dlt
 from dlt.common import logger
-from dlt.common.schema.typing import TTableSchema
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource, DltSource
 
@@ -24,49 +22,12 @@ from .dlt_internals import (
     takes_parquet,
 )
 from .due import sees_as_much
+from .run import Run
 
 SEES_LESS = (
     "the token's owner may see less than the one who loaded it, and it would be replaced"
 )
 """Why a stream is left out whose rows a run replaces as a whole."""
-
-
-@dataclass
-class Run:
-    """What the resources of one run of a pipeline share.
-
-    Attributes:
-        load_id (str): dlt's name of the load; empty without a pipeline.
-        requests_before (int): Requests that were made before it.
-        skipped (Dict[str, str]): Streams that are left out, and why.
-        read (Set[str]): Streams that were read to their end.
-        absent (List[TTableSchema]): Tables of lists that the destination lacks.
-    """
-
-    load_id: str
-    requests_before: int
-    absent: List[TTableSchema]
-    skipped: Dict[str, str] = field(default_factory=dict)
-    read: Set[str] = field(default_factory=set)
-    _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
-    _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
-
-    async def once(
-        self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]
-    ) -> Any:
-        """Return what a coroutine gives that several wait for, and that runs once."""
-        if name not in self._tasks:
-            self._tasks[name] = asyncio.ensure_future(ask())
-        return await asyncio.shield(self._tasks[name])
-
-    def end(self, name: str) -> None:
-        """Say that a stream was read to its end."""
-        self.read.add(name)
-        self._ended.setdefault(name, asyncio.Event()).set()
-
-    async def ended(self, name: str) -> None:
-        """Wait until a stream was read to its end."""
-        await self._ended.setdefault(name, asyncio.Event()).wait()
 
 
 @dataclass
@@ -158,7 +119,9 @@ class Context:
         Raises:
             AccessRefused: It has not.
         """
-        tells = next(each for each in STREAMS.values() if each.optional == stream.optional)
+        tells = next(
+            each for each in STREAMS.values() if each.optional == stream.optional
+        )
 
         async def ask() -> None:
             await self.client.start(tells, params={"per_page": 1}).page()
@@ -200,7 +163,7 @@ class Context:
         except AccessRefused as refused:
             self._refuse(stream, resources, refused)
         finally:
-            await items.aclose()  # type: ignore[attr-defined]
+            await items.aclose()
             for name in names:
                 run.end(name)
         self._note_account()
@@ -226,7 +189,9 @@ class Context:
     ) -> None:
         why = refusal(stream, refused)
         if self.on_forbidden == "raise" and not stream.optional:
-            raise HarvestError(f"{stream.name}: {why}; nothing was loaded.") from refused
+            raise HarvestError(
+                f"{stream.name}: {why}; nothing was loaded."
+            ) from refused
         self._skip(resources, why)
 
     def _skip(self, resources: Sequence[DltResource], why: str) -> None:
@@ -252,7 +217,9 @@ class Context:
     def _note_account(self) -> None:
         """Note the account in the state, and refuse to mix two in one dataset."""
         here = self.client.account_id
-        self.check_same(here and dlt.current.source_state().setdefault("account_id", here))
+        self.check_same(
+            here and dlt.current.source_state().setdefault("account_id", here)
+        )
 
     def check_same(self, before: Optional[str]) -> None:
         """Refuse to mix the account with the one that a dataset holds.
@@ -281,11 +248,13 @@ class Context:
             await self.has_section(stream)
         return lacking(stream) if await self.lacks(stream) else ""
 
-    def _tell(self, stream: Stream, told: int, message: Optional[str] = None) -> int:
+    def _tell(self, stream: Stream, told: int, message: str = "") -> int:
         """Tell whatever shows dlt's progress how many pages came; return how many."""
         pages = self.client.pages_read[stream.name]
         if pages > told or message:
-            collector().update(stream.name, pages - told, label="pages", message=message)
+            collector().update(
+                stream.name, pages - told, label="pages", message=message
+            )
         return pages
 
 
@@ -305,6 +274,10 @@ def lacking(stream: Stream) -> str:
 
 def refusal(stream: Stream, refused: AccessRefused) -> str:
     """Return why a stream is left out that Harvest refuses."""
+    if stream.optional and refused.status == 403:
+        return (
+            f"the account has no {stream.optional}, or hides it from this owner (403)"
+        )
     if stream.optional:
         return f"the account has no {stream.optional} ({refused.status})"
     if refused.status == 404:

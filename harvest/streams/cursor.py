@@ -101,4 +101,3 @@ class Boundary:
 def _digest(row: Row) -> str:
     text = json.dumps(row, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-

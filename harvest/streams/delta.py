@@ -30,7 +30,9 @@ def adapt(stream: Stream, resource: DltResource) -> DltResource:
         resource.apply_hints(
             primary_key=stream.key,
             columns={
-                name: {"nullable": True} for name in stream.key if name != "period_start"
+                name: {"nullable": True}
+                for name in stream.key
+                if name != "period_start"
             },
         )
     return resource

@@ -73,7 +73,7 @@ def absent_lists() -> List[TTableSchema]:
     context = Container()[PipelineContext]
     if not lists or not context.is_active() or not context.pipeline().destination:
         return []
-    names = [table["name"] for table in lists]
+    names = [str(table["name"]) for table in lists]
     # in a thread: dlt keeps the tracebacks of what it does not find among the settings, and
     # with them all that those who asked have in their hands
     with ThreadPoolExecutor(1) as thread:

@@ -28,7 +28,7 @@ def list_resource(context: Context, stream: Stream) -> DltResource:
     """Return the resource of a list: rows new or changed since the last run, by key."""
     cursor = Cursor()
     incremental = cursor.incremental(context.start_of(stream))
-    return dlt.resource(  # type: ignore[no-any-return]
+    return dlt.resource(
         changed_rows,
         name=stream.name,
         primary_key=stream.primary_key,
@@ -73,7 +73,7 @@ async def _changed(
 
 def whole_resource(context: Context, stream: Stream) -> DltResource:
     """Return the resource of a list, or a record, that is read and replaced as a whole."""
-    return dlt.resource(  # type: ignore[no-any-return]
+    return dlt.resource(
         whole_rows,
         name=stream.name,
         primary_key=stream.primary_key,
@@ -98,7 +98,7 @@ async def _whole(context: Context, stream: Stream) -> Items:
 
 def yearly_resource(context: Context, stream: Stream) -> DltResource:
     """Return the resource of a list for this year and the last, replaced year by year."""
-    return dlt.resource(  # type: ignore[no-any-return]
+    return dlt.resource(
         yearly_rows,
         name=stream.name,
         merge_key=stream.merge_key,
@@ -138,7 +138,7 @@ def backfill_resource(context: Context, stream: Stream) -> DltResource:
         allow_external_schedulers=scheduled,
         on_cursor_value_missing="include",
     )
-    return dlt.resource(  # type: ignore[no-any-return]
+    return dlt.resource(
         backfilled_rows,
         name=stream.name,
         primary_key=stream.primary_key,

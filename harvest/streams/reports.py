@@ -23,7 +23,7 @@ DAYS = "reported_days"
 
 def days_resource(context: Context) -> DltResource:
     """Return the first and last day of what reports sum up. It is no table."""
-    return dlt.resource(  # type: ignore[no-any-return]
+    return dlt.resource(
         reported_days, name=DAYS, selected=False
     )(context)
 
@@ -52,8 +52,8 @@ async def span_of(context: Context, stream: Stream) -> Span:
             return span
         if last := page.body["links"].get("last"):
             page = await context.client.start(stream, last).page()
-        async for page in follow(context.client, stream, page):
-            span = widened(span, page.rows, stream.dated)
+        async for each in follow(context.client, stream, page):
+            span = widened(span, each.rows, stream.dated)
         return span
     except AccessRefused:
         return None
@@ -70,7 +70,7 @@ def report_resource(
         days (Any): The resource that yields the first and last day.
         again (Sequence[Window]): Windows to read in place of those that are due.
     """
-    return dlt.transformer(  # type: ignore[no-any-return]
+    return dlt.transformer(
         report_rows,
         data_from=days,
         name=stream.name,

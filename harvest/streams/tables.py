@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Dict, Iterator, List, Optional, Sequence
 import dlt
 import pyarrow as pa
 from dlt.common import Decimal
-from dlt.common.schema.utils import autodetect_sc_type
 from dlt.common.normalizers.utils import generate_dlt_ids
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema
+from dlt.common.schema.utils import autodetect_sc_type
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract.items_transform import ItemTransform
 

@@ -102,7 +102,9 @@ class Declared:
 
     def __init__(self, schema: Schema, table: str) -> None:
         self.table = table
-        self.columns: TTableSchemaColumns = schema.tables.get(table, {}).get("columns", {})
+        self.columns: TTableSchemaColumns = schema.tables.get(table, {}).get(
+            "columns", {}
+        )
         self._composed = {
             name[: at.start()]
             for name in self.columns

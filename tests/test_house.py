@@ -1,0 +1,152 @@
+"""The order of the house: which part of harvest/ may know of which, and what none may do."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Dict, Iterator, List, Set, Tuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HARVEST = ROOT / "harvest"
+
+LAYERS: List[Tuple[str, ...]] = [
+    ("settings", "exceptions", "typing"),
+    ("api",),
+    ("streams",),
+    ("",),
+    ("reconcile", "dry_run", "drift", "progress"),
+    ("cli",),
+]
+"""Parts of harvest/ from the bottom up: each may import what is below it. "" is the source."""
+
+
+def modules() -> Dict[str, ast.Module]:
+    """The modules of harvest/ by their names, such as `api.client`; that of the source is ""."""
+    found = {}
+    for path in sorted(HARVEST.rglob("*.py")):
+        parts = path.relative_to(HARVEST).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imported(name: str, tree: ast.Module, every: Set[str]) -> Iterator[str]:
+    """The modules of harvest/ that a module imports."""
+    is_package = (HARVEST / name.replace(".", "/")).is_dir()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        parts = name.split(".") if name else []
+        up = node.level - is_package
+        base = parts[: len(parts) - up] if up else parts
+        target = [*base, *(node.module.split(".") if node.module else [])]
+        for alias in node.names:
+            inner = ".".join([*target, alias.name])
+            yield inner if inner in every else ".".join(target)
+
+
+def layer(name: str) -> int:
+    first = name.split(".")[0]
+    return next(number for number, names in enumerate(LAYERS) if first in names)
+
+
+def test_each_part_imports_only_what_is_below_it() -> None:
+    trees = modules()
+    for name, tree in trees.items():
+        for other in imported(name, tree, set(trees)):
+            same = name.split(".")[0] == other.split(".")[0]
+            assert same or layer(other) < layer(name), f"{name or 'harvest'} imports {other}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    trees = modules()
+    graph = {
+        name: {other for other in imported(name, tree, set(trees)) if other != name}
+        for name, tree in trees.items()
+    }
+    # raises CycleError, with the modules in it
+    TopologicalSorter(graph).prepare()
+
+
+def test_only_relative_imports_and_nothing_of_the_sandbox() -> None:
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            for other in names:
+                assert other.split(".")[0] not in ("harvest", "sandbox", "tests"), (name, other)
+
+
+def test_private_names_of_dlt_are_in_one_file() -> None:
+    """An attribute with an underscore is one of the own object, or stands in dlt_internals."""
+    for name, tree in modules().items():
+        if name == "streams.dlt_internals":
+            continue
+        own = {
+            node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+        } | {
+            node.target.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+                dunder = node.attr.startswith("__")
+                assert dunder or node.attr in own or node.attr in ("_asdict", "_replace"), (
+                    f"{name}: {node.attr}"
+                )
+
+
+def test_no_state_of_a_module_changes() -> None:
+    """What a module assigns is not assigned again by its functions, nor filled by them."""
+    changing = {"append", "add", "update", "setdefault", "pop", "clear", "extend"}
+    for name, tree in modules().items():
+        names = {
+            target.id
+            for node in tree.body
+            if isinstance(node, ast.Assign | ast.AnnAssign)
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        }
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for node in ast.walk(function):
+                assert not isinstance(node, ast.Global), f"{name}: global {node.names}"
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and node.func.attr in changing
+                    and isinstance(node.func.value, ast.Name)
+                ):
+                    local = {
+                        each.id
+                        for each in ast.walk(function)
+                        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+                    }
+                    assert node.func.value.id not in names - local, f"{name}: {node.func.value.id}"
+
+
+@pytest.mark.parametrize("most", [300])
+def test_no_file_is_longer_than_one_reads_in_one_go(most: int) -> None:
+    for path in [*HARVEST.rglob("*.py"), ROOT / "harvest_pipeline.py"]:
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        allowed = 100 if path.name == "harvest_pipeline.py" else most
+        assert lines <= allowed, f"{path.relative_to(ROOT)}: {lines} lines"
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            described = ast.get_docstring(node, clean=False) or ""
+            assert node.end_lineno
+            lines = node.end_lineno - node.lineno + 1 - len(described.splitlines())
+            # the arguments of the source are its documentation
+            assert lines <= 40 or node.name == "harvest_source", f"{name}: {node.name}, {lines}"
