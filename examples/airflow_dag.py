@@ -36,11 +36,16 @@ def harvest() -> None:
     def load(params: Dict[str, Any]) -> None:
         # imported here, as Airflow reads this file again and again without running the task
         import harvest_pipeline
+        from harvest.cli.commands import load as load_harvest
+        from harvest.cli.output import report
 
-        loaded = harvest_pipeline.load(
-            destination="postgres", dataset="harvest_data", full_refresh=params["full_refresh"]
+        loaded = load_harvest(
+            harvest_pipeline.source(),
+            harvest_pipeline.pipeline,
+            destination="postgres",
+            full_refresh=params["full_refresh"],
         )
-        harvest_pipeline.report(loaded)
+        report(loaded)
 
     load()
 

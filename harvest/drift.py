@@ -1,4 +1,4 @@
-"""How the schema differs from what Harvest sends: one page of each stream, no values."""
+"""How the schema differs from what Harvest sends, by one page of each stream."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ from dlt.extract import DltSource
 
 from .api.running import run
 from .exceptions import AccessRefused, HarvestError, RecordDeleted
-from .settings import FAMILIES, STREAMS, Stream
+from .settings import STREAMS, Stream
 from .streams.children import has_children, questions_of, start_child
 from .streams.context import Context, context_of, lacking, refusal
 from .streams.due import years_due
@@ -72,7 +72,7 @@ class StreamDrift(NamedTuple):
 
 
 def drift(source: DltSource) -> List[StreamDrift]:
-    """Compare one page of each stream with the schema. Nothing that it returns is a value.
+    """Compare one page of each stream with the schema, and return no value of it.
 
     Args:
         source (DltSource): A `harvest_source`, or some of its streams.
@@ -84,7 +84,7 @@ def drift(source: DltSource) -> List[StreamDrift]:
         HarvestError: Harvest cannot be read.
 
     Example:
-        >>> [field.name for each in drift(harvest_source()) for field in each.unforeseen]
+        >>> [field.name for each in drift(source) for field in each.unforeseen]
         ['is_explicitly_locked']
     """
     context = context_of(source)
@@ -93,12 +93,9 @@ def drift(source: DltSource) -> List[StreamDrift]:
 
     async def look() -> List[StreamDrift]:
         await context.owner()
-        parents: Dict[str, Rows] = {}
         wanted = {each.parent for each in selected if each.parent}
-        for name, rows in zip(
-            wanted, await asyncio.gather(*(_parents(context, name) for name in wanted))
-        ):
-            parents[name] = rows
+        answers = await asyncio.gather(*(_parents(context, name) for name in wanted))
+        parents = dict(zip(wanted, answers, strict=True))
         found = (_look(context, source.schema, each, parents) for each in selected)
         return list(await asyncio.gather(*found))
 
@@ -132,14 +129,18 @@ async def _look(
 
 async def _page(context: Context, stream: Stream, parents: Dict[str, Rows]) -> Rows:
     """Return the rows of one page of a stream."""
-    if stream.name in FAMILIES and stream.name in parents:
-        return parents[stream.name]
+    if rows := parents.get(stream.name, []):
+        return rows
     if not stream.parent:
         for params in _params(context, stream):
             if rows := (await context.client.start(stream, params=params).page()).rows:
                 return rows
         return []
-    having = [row["id"] for row in parents[stream.parent] if has_children(stream, row)]
+    above = parents[stream.parent]
+    if not above:
+        # asked again, to be told why if it was refused
+        await context.client.start(STREAMS[stream.parent], params={}).page()
+    having = [row["id"] for row in above if has_children(stream, row)]
     for question in questions_of(stream, having[:PARENTS]):
         try:
             rows = (await start_child(context, stream, question).page()).rows

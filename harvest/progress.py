@@ -1,4 +1,4 @@
-"""Show what a long run is doing: live on a terminal, in a line now and then in a log."""
+"""What a long run is doing: live on a terminal, a line now and then in a log."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""Runs of harvest.cli.commands.load in processes of their own, which may be killed at any moment."""
+"""Runs of `load` in processes of their own, which may be killed at any moment."""
 
 import multiprocessing
 import os
@@ -35,6 +35,7 @@ class Run:
         file_size: bytes that no file may exceed, as if the disk were full.
         destination: name of a destination of dlt.
         full_refresh: read everything again.
+        max_deleted_share: largest part of a table that may go at once.
         **settings: arguments of `harvest_source`.
     """
 
@@ -45,10 +46,16 @@ class Run:
         file_size: Optional[int] = None,
         destination: Optional[str] = None,
         full_refresh: bool = False,
+        max_deleted_share: float = 0.2,
         **settings: Any,
     ) -> None:
         self._said, saying = _FORKS.Pipe(duplex=False)
-        target = (streams, destination, full_refresh, settings)
+        how = {
+            "destination": destination,
+            "full_refresh": full_refresh,
+            "max_deleted_share": max_deleted_share,
+        }
+        target = (streams, how, settings)
         arguments = (saying, os.getcwd(), dict(os.environ), dies_at, file_size, target)
         self.process = _FORKS.Process(target=_run, args=arguments)
         self.process.start()
@@ -85,7 +92,7 @@ def _run(
     environment: Dict[str, str],
     dies_at: Optional[int],
     file_size: Optional[int],
-    target: Tuple[Sequence[str], Optional[str], bool, Settings],
+    target: Tuple[Sequence[str], Settings, Settings],
 ) -> None:
     os.chdir(folder)
     os.environ.clear()
@@ -109,11 +116,11 @@ def _run(
                 time.sleep(60)
 
     sys.addaudithook(count)
-    streams, destination, full_refresh, settings = target
+    streams, how, settings = target
     try:
         source = harvest_source(**settings)
         source = source.with_resources(*streams) if streams else source
-        load(source, destination=destination, full_refresh=full_refresh)
+        load(source, **how)
     except Exception as error:
         saying.send(explain(error))
         # without waiting for threads, as they may be what is stuck

@@ -2,12 +2,13 @@
 
 import os
 import uuid
-from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
+import dlt
 import duckdb
 import psycopg2
 import pytest
+from dlt.pipeline.helpers import pipeline_drop
 
 from sandbox import Server
 from tests.copy import Copy
@@ -124,3 +125,19 @@ def test_changed_by_hand(place: Place, sql: str) -> None:
     # and from there as ever
     place.load()
     place.check()
+
+
+def test_dropped_by_dlt(place: Place) -> None:
+    """As after `dlt pipeline harvest drop clients`: verify says so, and the load heals it."""
+    place.load()
+    pipeline = dlt.attach("harvest")
+    os.environ.update(
+        {name: text for name, text in place.env.items() if name.startswith("DESTINATION__")}
+    )
+    pipeline_drop(pipeline, resources=["clients"])()
+    done = place.run("verify")
+    assert done.returncode == 1, done.stderr
+    assert "the table clients is missing" in done.stdout
+    place.load()
+    place.check()
+    assert place.run("verify").returncode == 0

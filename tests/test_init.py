@@ -1,6 +1,7 @@
 """The repository as a source of `dlt init`: the scaffolded project works as it comes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,10 @@ from sandbox import Server
 from tests.test_script import ROOT, counts, environment, run
 
 
-def scaffold(destination: str) -> None:
+def scaffold(destination: str, location: Path = ROOT) -> None:
     dlt = Path(sys.executable).with_name("dlt")
     done = subprocess.run(
-        [str(dlt), "init", "harvest", destination, "--location", str(ROOT)],
+        [str(dlt), "init", "harvest", destination, "--location", str(location)],
         input="y\n" * 5,
         capture_output=True,
         text=True,
@@ -50,3 +51,16 @@ def test_other_destinations_scaffold(tmp_path: Path, destination: str) -> None:
     assert f"destination='{destination}'" in script
     secrets = (tmp_path / ".dlt" / "secrets.toml").read_text()
     assert f"[destination.{destination}" in secrets
+
+
+def test_a_clone_without_symbolic_links(tmp_path: Path) -> None:
+    """As on Windows: cloned into a folder named `sources`, it needs none."""
+    clone = tmp_path / "around" / "sources"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "harvest", clone / "harvest", ignore=ignored)
+    shutil.copy(ROOT / "harvest_pipeline.py", clone)
+    identity = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "A clone")):
+        subprocess.run(["git", *identity, *command], cwd=clone, check=True)
+    scaffold("duckdb", location=tmp_path / "around")
+    assert (tmp_path / "harvest" / "cli" / "__init__.py").exists()

@@ -6,12 +6,12 @@ import re
 import subprocess
 import sys
 import time
-from typing import Any, Dict, List, Tuple
+from typing import Dict, Tuple
 
 import pytest
 
-from harvest.client import Lane
 from harvest.progress import Progress
+from harvest.streams.context import context_of
 from sandbox import Account, Server
 from tests.copy import Copy
 from tests.test_script import ROOT, environment, run
@@ -95,9 +95,11 @@ def test_a_log_gets_a_line_now_and_then(
 ) -> None:
     with Server(account, rate_limit=20, rate_window=2) as server:
         copy = Copy(server, rate_limit=20, rate_window=2)
-        copy.pipeline.collector = progress = Progress(every=0.5)
+        source = copy.source("clients", "invoices", "invoice_payments")
+        progress = Progress(context_of(source).client.rate_limits, every=0.5)
+        copy.pipeline.collector = progress
         with progress.shown():
-            copy.run("clients", "invoices", "invoice_payments")
+            copy.pipeline.run(source)
     out, err = capfd.readouterr()
     assert out == ""
     assert "\x1b" not in err
@@ -108,7 +110,8 @@ def test_a_log_gets_a_line_now_and_then(
 
 
 def test_a_short_run_says_nothing_in_a_log(server: Server) -> None:
-    assert run(env=environment(server)).stderr == ""
+    done = run("--resources", "clients,tasks", env=environment(server))
+    assert done.stderr == ""
 
 
 def test_other_displays_of_dlt_get_the_pages(
@@ -124,17 +127,18 @@ def test_other_displays_of_dlt_get_the_pages(
     assert "clients (pages): 1 " in out
 
 
-def test_a_lane_counts_what_it_holds_back(account: Account) -> None:
+def test_a_rate_limit_counts_what_it_holds_back(account: Account) -> None:
     """Once, however many requests are held back at the same time."""
     with Server(account, rate_limit=10, rate_window=1) as server:
-        settings: Dict[str, Any] = {"rate_limit": 10, "rate_window": 1}
-        before: List[Lane] = Lane.known()
-        Copy(server, **settings, access_token=server.token).run("estimates", "estimate_messages")
-        (lane,) = (each for each in Lane.known() if each not in before and each.name == "api")
-        windows = (lane.sent - 1) // 10
-        assert lane.sent == len(server.requests)
-        assert windows * 0.5 < lane.held_seconds < windows * 1.05 + 1
-        assert lane.wait == 0
-        held = lane.held_seconds
+        copy = Copy(server, rate_limit=10, rate_window=1)
+        source = copy.source("estimates", "estimate_messages")
+        limit, _ = context_of(source).client.rate_limits
+        before = limit.sent
+        copy.pipeline.run(source)
+        sent = limit.sent - before
+        assert sent == len(server.requests)
+        assert (sent - 1) // 10 * 0.5 < limit.waited < (sent - 1) // 10 * 1.05 + 1
+        assert limit.wait == 0
+        waited = limit.waited
         time.sleep(0.1)
-        assert lane.held_seconds == held
+        assert limit.waited == waited

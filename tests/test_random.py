@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
+from harvest.cli.commands import load
 from harvest.settings import STREAMS
-from harvest_pipeline import load
 from sandbox import Account, Server
 from sandbox.server import RequestRecord
 from tests.copy import Copy
@@ -142,8 +142,9 @@ def play(server: Server, streams: Tuple[str, ...], sequence: List[Step]) -> None
             note(f"died: {dying}")
         else:
             try:
-                how = {**copy.settings, "full_refresh": step.full_refresh}
-                copy.pipeline = load(streams, max_deleted_share=1, **how).pipeline
+                source = copy.source(*streams)
+                loaded = load(source, full_refresh=step.full_refresh, max_deleted_share=1)
+                copy.pipeline = loaded.pipeline
             except Exception as error:
                 if step.quiet:
                     raise
@@ -154,7 +155,7 @@ def play(server: Server, streams: Tuple[str, ...], sequence: List[Step]) -> None
         server.faults.clear()
         # some were to come at a request that never came
         coming.clear()
-    copy.pipeline = load(streams, max_deleted_share=1, **copy.settings).pipeline
+    copy.pipeline = load(copy.source(*streams), max_deleted_share=1).pipeline
     copy.check(*streams, names=False)
 
 

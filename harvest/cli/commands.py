@@ -162,7 +162,7 @@ def is_backfill(source: DltSource) -> bool:
 
 def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
     """Read the trace of the pipeline's last run."""
-    trace = pipeline.last_trace
+    trace: Any = pipeline.last_trace
     rows = trace.last_normalize_info.row_counts if trace.last_normalize_info else {}
     metrics = {
         name: resource.custom_metrics

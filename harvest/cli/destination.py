@@ -58,19 +58,20 @@ def opened(
         if target:
             pipeline.destination = target
         if dataset:
-            pipeline.dataset_name = dataset
+            layout = pipeline.config.dataset_name_layout or "%s"
+            pipeline.dataset_name = layout % dataset
         _refuse(pipeline)
         lock = destination_lock(pipeline) if writes else nullcontext()
         with lock, _no_empty_database(pipeline):
-            pipeline.sync_destination(pipeline.destination, dataset_name=dataset)
             if writes:
                 check_postgres(pipeline)
                 _replace_at_once(pipeline)
+            pipeline.sync_destination()
             yield pipeline
 
 
 def _forget(make: MakePipeline) -> None:
-    """Drop the working directory, whose pipeline may know the folder of an earlier run."""
+    """Drop the working directory, which may be that of a run in another folder."""
     before = logging.root.manager.disable
     # dlt warns of what an earlier run left there, such as another destination
     logging.disable(logging.WARNING)
@@ -149,12 +150,14 @@ def _no_empty_database(pipeline: dlt.Pipeline) -> Iterator[None]:
 def _is_empty(database: Path) -> bool:
     import duckdb
 
-    if database.exists():
-        with suppress(duckdb.Error):
-            with duckdb.connect(str(database), read_only=True) as connection:
-                tables = connection.execute("SELECT 1 FROM duckdb_tables() LIMIT 1")
-                return not tables.fetchall()
-    return False
+    if not database.exists():
+        return False
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            tables = connection.execute("SELECT 1 FROM duckdb_tables() LIMIT 1")
+            return not tables.fetchall()
+    except duckdb.Error:
+        return False
 
 
 def _replace_at_once(pipeline: dlt.Pipeline) -> None:

@@ -52,7 +52,7 @@ TOLD = (
     ),
     Told(
         r"No space left|disk full|File too large|could not extend file|DiskFull",
-        "The disk is full, or a file would be too large for it: make room and run again.",
+        "The disk is full, or a file too large for it: make room and run again.",
     ),
     Told(
         r"password authentication failed|no password supplied|no pg_hba\.conf"
@@ -76,9 +76,10 @@ TOLD = (
     ),
     Told(
         r"could not translate host name|Connection refused|could not connect"
-        r"|timeout expired|No route to host|Network is unreachable",
-        "The database cannot be reached: see that it runs, and that host and port in the"
-        " credentials of the destination are right.",
+        r"|timeout expired|No route to host|Network is unreachable"
+        r"|Is the server running",
+        "The database cannot be reached: see that it runs, and that host and port in"
+        " the credentials of the destination are right.",
     ),
     Told(
         r"terminating connection|server closed the connection|connection already closed"
@@ -127,8 +128,8 @@ def explain(error: BaseException) -> str:
         if found := re.search(told.pattern, words, re.IGNORECASE):
             return told.sentence.format(next(filter(None, found.groups()), "It"))
     return (
-        f"The run ended with a {type(chain[-1]).__name__}, which nobody foresaw: -v shows"
-        " all of it."
+        f"The run ended with a {type(chain[-1]).__name__}, which nobody foresaw:"
+        " -v shows all of it."
     )
 
 
@@ -165,8 +166,8 @@ def _file_trouble(error: Any) -> Optional[str]:
         return f"{path} is too large for its disk, or the disk is full: make room."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (
-            f"{path} cannot be written{_owner(path)}: run as that user, give it to yours"
-            " (chown -R), or set another folder (DLT_DATA_DIR for dlt's own files)."
+            f"{path} cannot be written{_owner(path)}: run as that user, give it to"
+            " yours (chown -R), or set another folder (DLT_DATA_DIR for those of dlt)."
         )
     if error.errno == errno.ENOENT:
         return (
@@ -212,22 +213,16 @@ def _wrong_in(path: Path) -> str:
 
 
 def _missing_setting(error: Any) -> str:
-    names = [
-        trace.key
-        for traces in error.traces.values()
-        for trace in _own(traces)
-        if trace.provider == "Environment Variables"
-    ]
-    first = names[0] if names else " and ".join(error.fields)
+    # dlt lists all names under which it looked, the longest first
+    tried = re.findall(r"Environment Variables, (\w+)\)", str(error))
+    own = [name for name in tried if name.startswith("DESTINATION__")]
+    names = own or tried or [each.upper() for each in error.fields]
+    name = re.sub(r"__CREDENTIALS__\w+$", "__CREDENTIALS", names[0])
+    what = f"{' and '.join(error.fields)}{' of the destination' if own else ''}"
     return (
-        f"{' and '.join(error.fields)} of {error.spec_name.replace('Configuration', '')}"
-        f" is not set: put it into .dlt/secrets.toml, or {first} into the environment"
-        " (https://dlthub.com/docs/dlt-ecosystem/destinations tells what it is)."
+        f"{what} must be set: put it into .dlt/secrets.toml, or {name} into the"
+        " environment (https://dlthub.com/docs/dlt-ecosystem/destinations says how)."
     )
-
-
-def _own(traces: Any) -> List[Any]:
-    return list(traces) if isinstance(traces, (list, tuple)) else []
 
 
 def _wrong_kind(error: Any) -> str:

@@ -22,7 +22,7 @@ EPILOG = """examples:
   python harvest_pipeline.py drift                             what does Harvest send that is new?
 
 Credentials: access_token (https://id.getharvest.com/developers) under [sources.harvest] in
-.dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the environment. Without any, try: make demo
+.dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the environment.
 """  # noqa: E501
 
 
@@ -36,7 +36,7 @@ def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         argparse.Namespace: The options; `resources` is a list.
     """
     parser = argparse.ArgumentParser(
-        description="Loads Harvest: time, projects, people, expenses, invoices, reports.",
+        description="Load Harvest: time, people, expenses, invoices, reports.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

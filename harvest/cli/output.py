@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Dict, List
 
@@ -23,7 +24,7 @@ def say(text: str) -> None:
     try:
         print(text, flush=True)
     except (OSError, UnicodeError, ValueError):
-        # the reader has ended, as `head` does; Python would complain once more at its end
+        # the reader has ended, as `head` does; Python would complain again at its end
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -64,9 +65,9 @@ def _report_repairs(compared: "Result") -> None:
     windows = sum(len(each.windows) for each in compared.comparisons)
     done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}
     say(
-        f"Compared with Harvest in {compared.requests:,} requests: {gone:,} deleted rows"
-        f" {done[compared.deleted]}, {again:,} written again, {windows:,} windows of"
-        " reports read again."
+        f"Compared with Harvest in {compared.requests:,} requests: {gone:,} deleted"
+        f" rows {done[compared.deleted]}, {again:,} written again, {windows:,} windows"
+        " of reports read again."
     )
     for sentence in compared.unrepaired:
         say(sentence)
@@ -102,9 +103,8 @@ def report_comparison(result: "Result", as_json: bool = False) -> None:
     if as_json:
         print_json(as_data(result))
         return
-    say(
-        f"{'stream':<26}{'in Harvest':>12}{'here':>10}{'hours or money':>18}{'here':>16}"
-    )
+    amounts_head = f"{'hours or money':>18}{'here':>16}"
+    say(f"{'stream':<26}{'in Harvest':>12}{'here':>10}{amounts_head}")
     for each in result.comparisons:
         rows = "" if each.harvest is None else f"{each.harvest:,}"
         amounts = [
@@ -115,8 +115,9 @@ def report_comparison(result: "Result", as_json: bool = False) -> None:
             f"{each.stream:<26}{rows:>12}{each.here:>10,}{amounts[0]:>18}"
             f"{amounts[1]:>16}   {each.verdict}"
         )
+    found: Counter[str] = Counter(each.outcome for each in result.comparisons)
     kinds = ("equal", "different", "not compared", "not covered")
-    counts = ", ".join(f"{n} {kind}" for kind in kinds if (n := result.count(kind)))
+    counts = ", ".join(f"{found[kind]} {kind}" for kind in kinds if found[kind])
     say(f"{len(result.comparisons)} streams, {result.requests:,} requests: {counts}.")
 
 

@@ -35,7 +35,8 @@ def check_postgres(pipeline: dlt.Pipeline) -> None:
     with pipeline.sql_client() as client:
         names = [client.dataset_name, client.staging_dataset_name]
         ((database, role, encoding, may_create),) = client.execute_sql(STATE) or []
-        schemas = dict(client.execute_sql(SCHEMAS, *names) or [])
+        rows = client.execute_sql(SCHEMAS, *names) or []
+        schemas = {str(name): bool(may_use) for name, may_use in rows}
     if encoding != "UTF8":
         raise HarvestError(
             f"The database {database} stores text as {encoding}, which cannot hold all"

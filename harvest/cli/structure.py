@@ -1,5 +1,6 @@
 """Tables that somebody changed by hand: find them, and have them made anew."""
 
+import json
 from typing import Any, Dict, Iterable, List, NamedTuple, Sequence
 
 import dlt
@@ -48,25 +49,38 @@ def check_structure(pipeline: dlt.Pipeline, streams: Sequence[str]) -> None:
 
 def faults(pipeline: dlt.Pipeline, streams: Sequence[str]) -> List[Fault]:
     """Return what is wrong with the tables of some streams, and with dlt's own."""
-    schema = pipeline.schemas.get("harvest")
-    if schema is None or not schema.tables:
-        return []
-    with pipeline.destination_client("harvest") as client:
+    with pipeline.destination_client() as client:
         # a lake keeps no types apart from those of its files
         if (
             not isinstance(client, SqlJobClientBase)
             or not client.is_storage_initialized()
         ):
             return []
-        names = [*_tables(schema, streams), *schema.dlt_table_names()]
-        there = dict(client.get_storage_tables(names))
-        if not any(there.values()):
+        notes = dict(client.get_storage_tables(client.schema.dlt_table_names()))
+        there = {name for name, columns in notes.items() if columns}
+        if not there:
             return []
-        return [
-            fault
-            for name in names
-            for fault in _faults(schema, name, there.get(name, {}), kind_of(pipeline))
-        ]
+        if client.schema.version_table_name not in there:
+            return [_missing(client.schema.version_table_name)]
+        stored = client.get_stored_schema("harvest")
+    if stored is None:
+        return []
+    schema = Schema.from_dict(json.loads(stored.schema))
+    return _faults_of(pipeline, schema, streams)
+
+
+def _faults_of(
+    pipeline: dlt.Pipeline, schema: Schema, streams: Sequence[str]
+) -> List[Fault]:
+    names = [*_tables(schema, streams), *schema.dlt_table_names()]
+    with pipeline.destination_client() as client:
+        assert isinstance(client, SqlJobClientBase)
+        there = dict(client.get_storage_tables(names))
+    return [
+        fault
+        for name in names
+        for fault in _faults(schema, name, there.get(name, {}), kind_of(pipeline))
+    ]
 
 
 def _tables(schema: Schema, streams: Iterable[str]) -> List[str]:
@@ -83,7 +97,7 @@ def _faults(
     schema: Schema, name: str, there: TTableSchemaColumns, kind: str
 ) -> List[Fault]:
     if not there:
-        return [Fault(name, f"the table {name} is missing")]
+        return [_missing(name)]
     missing = schema.get_new_table_columns(name, there, case_sensitive=False)
     found = [
         Fault(name, f"the column {column['name']} of {name} is missing")
@@ -95,6 +109,10 @@ def _faults(
             was = declared["data_type"]
             found.append(Fault(name, f"{name}.{column} is {here} where it was {was}"))
     return found
+
+
+def _missing(table: str) -> Fault:
+    return Fault(table, f"the table {table} is missing")
 
 
 def prepare_refresh(pipeline: dlt.Pipeline, streams: Sequence[str]) -> Dict[str, Any]:
@@ -113,10 +131,10 @@ def prepare_refresh(pipeline: dlt.Pipeline, streams: Sequence[str]) -> Dict[str,
     found = faults(pipeline, streams)
     if not found:
         return {}
-    schema = pipeline.schemas["harvest"]
-    with pipeline.destination_client("harvest") as client:
+    with pipeline.destination_client() as client:
         assert isinstance(client, SqlJobClientBase)
-        broken = {fault.table for fault in found} & {*schema.dlt_table_names()}
+        own = {*client.schema.dlt_table_names(), PIPELINE_STATE_TABLE_NAME}
+        broken = {fault.table for fault in found} & own
         broken.add(PIPELINE_STATE_TABLE_NAME)
         client.drop_tables(*broken, delete_schema=False)
     return {"refresh": "drop_resources"}

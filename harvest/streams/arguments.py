@@ -117,7 +117,16 @@ def declare_tables(schema: Schema) -> None:
     """Declare the tables of harvest.schema.yaml in the schema of a source.
 
     dlt does so only if the source has the name that the file has.
+
+    Raises:
+        HarvestError: The project names columns in another way than the file.
     """
+    if schema.naming.PATH_SEPARATOR != "__":
+        raise HarvestError(
+            f"SCHEMA__NAMING is {schema.naming.name()}, which names nested columns"
+            " otherwise than client__id, as the tables of this source have them: leave it"
+            " out, or set snake_case."
+        )
     folder = Path(__file__).parent.parent
     if not schema.data_tables(include_incomplete=True):
         declared = SchemaStorage.load_schema_file(str(folder), "harvest")
