@@ -1,11 +1,15 @@
 """The source and the script on BigQuery's API, by dlt's own client of it."""
 
+import re
+from collections import defaultdict
+from decimal import Decimal
 from typing import Any, Dict
 
 from harvest.reconcile import reconcile, verify
 from harvest.settings import STREAMS
-from tests.bigquery.emulator import Emulator
-from tests.copy import Copy
+from tests.bigquery.emulator import PROJECT, Emulator
+from tests.conftest import ROOT
+from tests.copy import Copy, truth
 from tests.destinations import expected_sums, script_load, stored_sums
 
 TYPES = {
@@ -81,6 +85,22 @@ def test_tables_are_as_asked(copy: Copy, emulator: Emulator) -> None:
             assert partition == ("spent_date" if name == "time_entries" else None), name
             clustered = "\nCLUSTER BY `project__id`, `user__id`" in sent
             assert clustered is (name == "time_entries"), name
+
+
+def test_documented_query(copy: Copy) -> None:
+    copy.run("clients", "time_entries")
+    (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/destinations.md").read_text(), re.S)
+    query = query.replace("your-project.harvest_data", f"{PROJECT}.{copy.pipeline.dataset_name}")
+    hours: Dict[Any, Decimal] = defaultdict(Decimal)
+    names = {row["id"]: row["name"] for row in copy.server.account.rows("clients")}
+    with copy.reading() as client:
+        ((since,),) = client.execute_sql("SELECT DATE_SUB(CURRENT_DATE(), INTERVAL 6 MONTH)")
+        found = client.execute_sql(query)
+    for row in truth(copy.server.account, "time_entries").values():
+        if row["spent_date"] >= str(since):
+            hours[row["spent_date"][:7], names[row["client__id"]]] += row["rounded_hours"]
+    assert hours
+    assert {(str(row[0])[:7], row[1]): row[2] for row in found} == hours
 
 
 def test_rows_are_marked(copy: Copy) -> None:
