@@ -20,10 +20,14 @@ from typing import Any, Dict
 from .load import harvest
 
 LEAN: Dict[str, Dict[str, str]] = {
-    "": {},
-    "duckdb": {},
-    "postgres": {},
-    "bigquery": {},
+    "": {
+        # dlt loads 20 tables at once, each with a connection and what it merges with
+        "LOAD__WORKERS": "3",
+        # Arrow's own allocator keeps what it once had
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    },
+    # DuckDB runs inside of the process, and takes up to 80 % of the machine's memory
+    "duckdb": {"DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG": '{"memory_limit": "100MB"}'},
 }
 """Settings by destination; those of "" are for all. What the environment has already wins."""
 
