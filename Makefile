@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-examples notebook benchmark benchmark-large lint clean
+.PHONY: demo test test-long test-examples test-bigquery test-engines notebook benchmark benchmark-large lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
@@ -18,6 +18,19 @@ test-long: .venv/.test
 test-examples: .venv-airflow/.ready .venv-dagster/.ready
 	.venv-airflow/bin/python examples/check.py airflow
 	.venv-dagster/bin/python examples/check.py dagster
+
+# dlt's client of BigQuery against an emulator of it, whose plugin for pytest wants Docker
+test-bigquery: .venv-bigquery/.ready
+	.venv-bigquery/bin/python -m pytest -p no:bqemulator tests/bigquery
+
+# DuckLake, and Delta tables read by Sail (Spark's API), Daft, Polars and DuckDB
+test-engines: .venv-engines/.ready
+	.venv-engines/bin/python -m pytest tests/engines
+
+.venv-%/.ready: tests/%/requirements.txt requirements.txt requirements-sandbox.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install -q -r $<
+	touch $@
 
 .venv-%/.ready: examples/requirements-%.txt requirements.txt requirements-sandbox.txt
 	$(PYTHON) -m venv .venv-$*
@@ -42,7 +55,7 @@ lint: .venv/.test
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .venv-airflow .venv-dagster .demo
+	rm -rf .venv .venv-* .demo
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
