@@ -49,8 +49,8 @@ def harvest_source(
     """Load a Harvest account (API v2, https://help.getharvest.com/api-v2/).
 
     Every argument can be set in `.dlt/config.toml` or `.dlt/secrets.toml` under
-    `[sources.harvest]`, or in the environment as `SOURCES__HARVEST__NAME`. Declaring the
-    source makes no request.
+    `[sources.harvest]`, or in the environment as `SOURCES__HARVEST__NAME`. Declaring
+    the source makes no request.
 
     Args:
         access_token (Optional[str]): Personal access token, from
@@ -65,11 +65,12 @@ def harvest_source(
             invoices, estimates and paid time off, the first run reads what was updated
             since then, and reports begin with its window. Default: everything. Clients,
             projects, people and the like are always read whole.
-        end_date (Optional[str]): Makes it a backfill: only the time entries and expenses
+        end_date (Optional[str]): Makes it a backfill: only the time entries and
+            expenses
             with a `spent_date` from `start_date` to this day, both included, whatever
             other runs have read or will. `interval` takes the days of an orchestrator's
-            interval: Airflow's data interval, or DLT_INTERVAL_START and DLT_INTERVAL_END
-            in the environment.
+            interval: Airflow's data interval, or DLT_INTERVAL_START and
+            DLT_INTERVAL_END in the environment.
         report_period (str): Length of the windows in which reports are read: `year`,
             `quarter` or `month` of the calendar.
         report_lookback_days (int): Each run reads a window again until so many days
@@ -80,8 +81,8 @@ def harvest_source(
             invoices, estimates and users, and what is below all of them after so many
             hours; 0 means in each run.
         on_forbidden (str): What to do about a stream that the token's owner may not
-            read: `skip` goes on without it and leaves its table as it was, `raise` gives
-            up.
+            read: `skip` goes on without it and leaves its table as it was, `raise`
+            gives up.
         table_format (Optional[str]): `delta` writes Delta Lake tables on a `filesystem`
             destination; left out, tables are as the destination makes them.
         user_agent (str): Name of the application and a contact, which Harvest demands.
@@ -96,7 +97,8 @@ def harvest_source(
         DltResource: One for each stream of `settings.STREAMS`, by its name.
 
     Raises:
-        HarvestError: An argument makes no sense, with a sentence that says which and why.
+        HarvestError: An argument makes no sense, with a sentence that says which and
+        why.
 
     Examples:
         >>> pipeline = dlt.pipeline("harvest", destination="duckdb")

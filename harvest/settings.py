@@ -1,4 +1,4 @@
-"""The streams of the Harvest API v2 with all that is known of them, and its constants."""
+"""The streams of the Harvest API v2 with all their facts, and its constants."""
 
 from dataclasses import dataclass, field
 from typing import Any, Dict, Literal, Mapping, Optional, Tuple
@@ -11,7 +11,6 @@ USER_AGENT = "dlt-harvest (https://dlthub.com/docs/dlt-ecosystem/verified-source
 PER_PAGE = 2000
 """The most rows that Harvest puts on a page.
 https://help.getharvest.com/api-v2/introduction/overview/pagination/"""
-
 
 ADMINISTRATOR = "Administrator"
 MANAGER = "Administrator, or Manager for the projects and people that they manage"
@@ -47,8 +46,10 @@ class Stream:
         kind (str): A `list` is read incrementally by `updated_since`, a `whole` is read
             and replaced as a whole, a `child` is read for each row of its parent, a
             `report` in windows of time, a `yearly` for this year and the last.
-        key (Tuple[str, ...]): Columns that identify a row; `user__id` is `id` of `user`.
-        rows_under (Optional[str]): Field of the answer that holds the rows, if it is not
+        key (Tuple[str, ...]): Columns that identify a row; `user__id` is `id` of
+            `user`.
+        rows_under (Optional[str]): Field of the answer that holds the rows, if it is
+            not
             the name; empty when the answer itself is the row.
         params (Mapping[str, str]): Query parameters; `{id}` stands for the parent's id.
         parent (str): The stream whose rows are the parents of a `child`.
@@ -93,7 +94,7 @@ class Stream:
 
     @property
     def rows_in(self) -> str:
-        """Return the field of the answer that holds the rows; empty for a single row."""
+        """Return the field of the answer with the rows; empty for a single row."""
         return self.name if self.rows_under is None else self.rows_under
 
     @property
@@ -103,7 +104,7 @@ class Stream:
 
     @property
     def primary_key(self) -> Tuple[str, ...]:
-        """Return the key by which dlt merges rows; none if they come and go as a set."""
+        """Return the key by which dlt merges rows; none if they come as a set."""
         loose = self.optional and self.kind != "list"
         return () if self.report or loose else self.key
 
@@ -116,11 +117,7 @@ class Stream:
         return (*((self.parent_key,) if self.parent else ()), *years)
 
 
-_USERS: Dict[str, Any] = {
-    "kind": "child",
-    "parent": "users",
-    "permission": ADMINISTRATOR,
-}
+_USERS: Dict[str, Any] = dict(kind="child", parent="users", permission=ADMINISTRATOR)
 _EXPENSES: Dict[str, Any] = {"feature": "expense_feature"}
 _INVOICES: Dict[str, Any] = {"feature": "invoice_feature", "permission": INVOICES}
 _ESTIMATES: Dict[str, Any] = {"feature": "estimate_feature", "permission": INVOICES}
@@ -289,7 +286,7 @@ _ALL = (
 STREAMS: Dict[str, Stream] = {stream.name: stream for stream in _ALL}
 """Every stream by name, in the order in which a reader would ask for them."""
 
-COMPANY = next(each for each in _ALL if not each.rows_in)
+COMPANY = STREAMS["company"]
 """The account itself, with its settings."""
 
 REPORTED: Tuple[str, ...] = tuple(

@@ -29,7 +29,7 @@ def test_every_list_can_page_in_every_way(agency: Account, style: str) -> None:
         agency.clock.advance(60)
         agency.edit("clients", agency.rows("clients")[0]["id"], name=f"by {style}")
         copy.run()
-        copy.check("clients", "time_entries", "invoices", "time_clients")
+        copy.check("clients", "time_entries", "invoices", names=False)
 
 
 @pytest.mark.parametrize("stream", ["time_entries", "invoices", "roles", "clients"])

@@ -1,1 +1,1 @@
-"""Harvest over HTTP: sign-in, rate limits, retries, pages. Knows nothing of pipelines."""
+"""Harvest over HTTP: sign-in, rate limits, retries, pages, and no pipelines."""

@@ -72,7 +72,7 @@ class PendingPage:
 
 
 class HarvestClient:
-    """A Harvest account over HTTP. It makes no request before it is asked for something.
+    """A Harvest account over HTTP, which makes no request before it is asked to.
 
     Args:
         auth (AuthBase): Signs the requests.
@@ -265,7 +265,8 @@ class HarvestClient:
             raise TransientError(f"Harvest answered {status}", retry_after(response))
         if status == 401:
             raise HarvestError(
-                f"Harvest refused the access token (401): create one at {TOKENS_PAGE} and"
+                f"Harvest refused the access token (401): create one at {TOKENS_PAGE}"
+                " and"
                 " set access_token under [sources.harvest] in .dlt/secrets.toml, or"
                 " SOURCES__HARVEST__ACCESS_TOKEN in the environment."
             )

@@ -4,7 +4,7 @@ import re
 
 from ..exceptions import HarvestError
 
-QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’", "«": "»"}
+QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’", "«": "»"}  # noqa: RUF001
 """What opens and what closes a quotation, as shells and word processors write them."""
 
 

@@ -8,7 +8,7 @@ from .decoding import identifies
 
 
 class Ids:
-    """A set of ids in eight bytes each, which are all that a long list leaves in memory."""
+    """A set of ids in eight bytes each: all that a long list leaves in memory."""
 
     def __init__(self) -> None:
         # in one piece each: small ones would lie between what comes and goes with pages
@@ -44,6 +44,6 @@ def first_met(rows: Rows, met: Ids) -> Rows:
 
 
 def _id(row: Row) -> Any:
-    """Return the id of a row, or what tells it from others where it has no proper one."""
+    """Return the id of a row, or without a proper one what tells it from others."""
     value: Any = row.get("id")
     return int(value) if identifies(value) else repr(row if value is None else value)

@@ -60,7 +60,8 @@ async def pages(
         client (HarvestClient): The client.
         stream (Stream): The list.
         params (Optional[Mapping[str, Any]]): Filters; those that are None are left out.
-        stamp (str): Field that says since when a row is in the list: `updated_at` if the
+        stamp (str): Field that says since when a row is in the list: `updated_at` if
+            the
             list is filtered by that, else `created_at`; empty where rows have neither:
             then nothing may have moved, and all rows come again when it is read again.
 
@@ -70,8 +71,7 @@ async def pages(
         HarvestError: It was refused half way through, or has no end.
     """
     filters = {k: v for k, v in (params or {}).items() if v is not None}
-    yielded = Ids()
-    begun = False
+    yielded, begun = Ids(), False
     check: Optional[CompletenessCheck] = None
     for attempt in range(REREADS + 1):
         before = check
@@ -94,7 +94,8 @@ async def pages(
         if check.complete or (before and check.settles(before)):
             return
         logger.warning(
-            f"{stream.name}: rows came or went while the list was read; reading it again"
+            f"{stream.name}: rows came or went while the list was read; reading it"
+            " again"
             f" ({attempt + 1} of {REREADS})"
         )
         # into Harvest's next second, so that what is new since then can be told
@@ -185,7 +186,8 @@ async def _read(
         if number > 2 * promised + IDLE_PAGES:
             raise HarvestError(
                 f"{stream.name}: Harvest's list never ends ({last:,} pages, where it"
-                f" promised {promised:,}); nothing of this run was loaded: run again later."
+                f" promised {promised:,}); nothing of this run was loaded: run again"
+                " later."
             )
         if number == last and page.next_url:
             # more than was counted; that nothing is missing is proved elsewhere
@@ -198,8 +200,8 @@ async def _read(
 def is_numbered(page: Page) -> bool:
     """Return whether further pages can be asked for by number, and are counted.
 
-    >>> is_numbered(Page({"links": {"next": "https://x/v2/clients?cursor=abc"}}, [], ""))
-    False
+    >>> is_numbered(Page({"links": {"next": "https://x/v2/clients?cursor=abc"}}, [],
+    "")) False
     """
     if not page.next_url or page.total_pages is None or page.total_entries is None:
         return False
@@ -211,9 +213,9 @@ class CompletenessCheck:
     """Proves that one reading of a list, paged by number, has missed no row.
 
     Every row that the first page counted must be met. New rows must not stand in for
-    missing ones: their `stamp` tells them. Rows of the second in which the reading began
-    may be new or not. The first reading takes them for new; a later one, for which the
-    clock may stand still, does not.
+    missing ones: their `stamp` tells them. Rows of the second in which the reading
+    began may be new or not. The first reading takes them for new; a later one, for
+    which the clock may stand still, does not.
 
     Without a stamp, nothing may have moved.
 

@@ -119,8 +119,8 @@ class RateLimit:
 class RateLimits(ContainerInjectableContext):
     """The rate limits of all tokens in this process: Harvest counts by token.
 
-    dlt keeps one of these. It holds no token, only what a token hashes to, and forgets a
-    limit once it has been idle for longer than its window.
+    dlt keeps one of these. It holds no token, only what a token hashes to, and forgets
+    a limit once it has been idle for longer than its window.
     """
 
     global_affinity: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""One request for a page: what is asked, what was answered, and how often it was tried."""
+"""One request for a page: the question, the answer, and the attempts at it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -103,7 +103,8 @@ class Attempts:
             )
         if self._waited + seconds > MOST_DELAYS * longest:
             raise HarvestError(
-                f"{name}: {failure}; {self._waited:,.0f} s were waited already, and it would"
+                f"{name}: {failure}; {self._waited:,.0f} s were waited already, and it"
+                " would"
                 f" take {seconds:,.0f} s more: run again later."
             )
         self._waited += seconds

@@ -1,1 +1,1 @@
-"""The resources of the source: what dlt is told of each stream, and what is due of it."""
+"""The resources of the source, and what is due to be read of each."""

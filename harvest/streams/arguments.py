@@ -124,7 +124,8 @@ def declare_tables(schema: Schema) -> None:
     if schema.naming.PATH_SEPARATOR != "__":
         raise HarvestError(
             f"SCHEMA__NAMING is {schema.naming.name()}, which names nested columns"
-            " otherwise than client__id, as the tables of this source have them: leave it"
+            " otherwise than client__id, as the tables of this source have them: leave"
+            " it"
             " out, or set snake_case."
         )
     folder = Path(__file__).parent.parent
@@ -152,7 +153,8 @@ def _url(name: str, url: str) -> str:
         parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
     ):
         raise HarvestError(
-            f"{name} is '{url}', but must begin with https://, so that nobody can overhear"
+            f"{name} is '{url}', but must begin with https://, so that nobody can"
+            " overhear"
             " the access token (http:// is allowed for this machine only)."
         )
     return url.rstrip("/")

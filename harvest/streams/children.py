@@ -76,9 +76,9 @@ def listing_resource(context: Context, parent: Stream) -> DltResource:
     It is no table. It reads what the neediest of the selected streams asks for: all
     parents when the children of all are due, else those that changed.
     """
-    return dlt.resource(
-        listed_parents, name=listing_name(parent), selected=False
-    )(context, parent)
+    return dlt.resource(listed_parents, name=listing_name(parent), selected=False)(
+        context, parent
+    )
 
 
 def listing_name(parent: Stream) -> str:

@@ -1,4 +1,4 @@
-"""What the resources of a source share: the account, a run, and the guard of its tables."""
+"""What the resources of a source share: the account, and the guard of its tables."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +25,8 @@ from .due import sees_as_much
 from .run import Run
 
 SEES_LESS = (
-    "the token's owner may see less than the one who loaded it, and it would be replaced"
+    "the token's owner may see less than the one who loaded it, and each run replaces"
+    " what it shows"
 )
 """Why a stream is left out whose rows a run replaces as a whole."""
 
@@ -40,7 +41,8 @@ class Context:
         end_date (Optional[str]): Last day of a backfill, or `interval`.
         report_period (str): `year`, `quarter` or `month`.
         report_lookback_days (int): Days after its end in which a window is read again.
-        substream_refresh_hours (float): Hours until the children of all parents are due.
+        substream_refresh_hours (float): Hours until the children of all parents are
+            due.
         include_fixed_fee (bool): Reports count the fees of fixed-fee projects.
         on_forbidden (str): `skip` or `raise`.
         delta (bool): Tables are Delta Lake's.
@@ -60,7 +62,7 @@ class Context:
 
     @property
     def run(self) -> Run:
-        """Return the present run: a source may be used for several, one after another."""
+        """Return the present run: a source may be used for several in turn."""
         load_id = ""
         with suppress(CurrentLoadPackageStateNotAvailable):
             load_id = dlt.current.load_package_state()["load_id"]
@@ -101,7 +103,7 @@ class Context:
         return settings
 
     async def lacks(self, stream: Stream) -> bool:
-        """Return whether the part of Harvest that a stream belongs to is switched off."""
+        """Return whether the part of Harvest with a stream is switched off."""
         if not stream.feature:
             return False
         try:
@@ -138,7 +140,8 @@ class Context:
         Args:
             stream (Stream): What is read.
             items (AsyncIterator[Any]): What the resource yields.
-            on_behalf (Sequence[Stream]): The streams that depend on it, if it is not read
+            on_behalf (Sequence[Stream]): The streams that depend on it, if it is not
+                read
                 for itself alone.
         """
         run = self.run
@@ -180,7 +183,8 @@ class Context:
             for name in names:
                 if readers.setdefault(name, self._id) != self._id:
                     raise HarvestError(
-                        f"{name} is read by two sources in one run, which would store its"
+                        f"{name} is read by two sources in one run, which would store"
+                        " its"
                         " rows twice: run them one after the other."
                     )
 
@@ -230,8 +234,10 @@ class Context:
         here = self.client.account_id
         if before and here and before != here:
             raise HarvestError(
-                f"The dataset holds the Harvest account {before}, so that account {here}"
-                " cannot be loaded into it: give each account a pipeline and a dataset of"
+                f"The dataset holds the Harvest account {before}, so that account"
+                f" {here}"
+                " cannot be loaded into it: give each account a pipeline and a dataset"
+                " of"
                 " its own."
             )
 

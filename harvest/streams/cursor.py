@@ -9,16 +9,16 @@ import dlt
 from ..typing import Row, Rows
 
 MOST_DIGESTS = 1000
-"""Rows at the cursor's second that are remembered; if there are more, all come again."""
+"""Rows at the cursor's second that are remembered; of more, all come again."""
 NEVER = "0001-01-01T00:00:00Z"
 
 
 class Cursor:
     """Holds the cursor back to the moment at which Harvest was asked.
 
-    A row that changes while a list is read may have been read already. If the cursor went
-    on to the `updated_at` of a row that changed still later, the first would never be
-    read again.
+    A row that changes while a list is read may have been read already. If the cursor
+    went on to the `updated_at` of a row that changed still later, the first would
+    never be read again.
 
     Attributes:
         now (Optional[str]): When the list was asked for, by Harvest's clock.
@@ -30,7 +30,7 @@ class Cursor:
         self.stands = False
 
     def latest(self, values: Sequence[str]) -> str:
-        """Return the cursor's new place: dlt passes a row's value, and the last place."""
+        """Return the cursor's new place, of a row's value and the last place."""
         if self.stands:
             return values[1] if len(values) > 1 else NEVER
         newest = max(values)

@@ -1,8 +1,9 @@
 """Delta Lake on dlt's filesystem destination, where merging is less than in a database.
 
-dlt merges a Delta table by its primary key, and each table on its own: it knows no merge
-key, and of a list that has become shorter it keeps the items at the end. So a table with
-lists is replaced as a whole, a report within its windows, and everything else by key.
+dlt merges a Delta table by its primary key, and each table on its own: it knows no
+merge key, and of a list that has become shorter it keeps the items at the end. So a
+table with lists is replaced as a whole, a report within its windows, and everything
+else by key.
 """
 
 from typing import Any, Sequence
@@ -63,7 +64,7 @@ def replace_children(stream: Stream, everything: bool) -> None:
 
 
 def identified(stream: Stream, rows: Rows) -> Rows:
-    """Return rows with the same `_dlt_id` in each run, by which dlt merges their lists."""
+    """Return rows with a `_dlt_id` that stays, by which dlt merges their lists."""
     return [
         {**row, "_dlt_id": "-".join(str(value_at(row, name)) for name in stream.key)}
         for row in rows

@@ -74,8 +74,8 @@ def absent_lists() -> List[TTableSchema]:
     if not lists or not context.is_active() or not context.pipeline().destination:
         return []
     names = [str(table["name"]) for table in lists]
-    # in a thread: dlt keeps the tracebacks of what it does not find among the settings, and
-    # with them all that those who asked have in their hands
+    # in a thread: dlt keeps the tracebacks of what it does not find among the
+    # settings, and with them all that those who asked have in their hands
     with ThreadPoolExecutor(1) as thread:
         absent = thread.submit(_absent, context.pipeline(), names).result()
     return [table for table in lists if table["name"] in absent]

@@ -17,7 +17,8 @@ class ParentsDue(NamedTuple):
     """The parents that one stream asks for.
 
     Attributes:
-        since (Optional[str]): Those updated since then, by Harvest's clock; None for all.
+        since (Optional[str]): Those updated since then, by Harvest's clock; None for
+            all.
         again (bool): Their children were read before, so that some may have to go.
     """
 
@@ -69,7 +70,7 @@ def parents_due(
 
 
 def earliest(due: Iterable[ParentsDue], start: Optional[str]) -> Optional[str]:
-    """Return since when a list of parents is read: what the neediest stream asks for."""
+    """Return since when a list of parents is read: as the neediest stream asks."""
     starts = [each.since for each in due]
     since = None if None in starts else min(each for each in starts if each)
     return second_before(since) or start

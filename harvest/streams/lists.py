@@ -72,7 +72,7 @@ async def _changed(
 
 
 def whole_resource(context: Context, stream: Stream) -> DltResource:
-    """Return the resource of a list, or a record, that is read and replaced as a whole."""
+    """Return the resource of a list, or a record, that each run replaces."""
     return dlt.resource(
         whole_rows,
         name=stream.name,
@@ -97,7 +97,7 @@ async def _whole(context: Context, stream: Stream) -> Items:
 
 
 def yearly_resource(context: Context, stream: Stream) -> DltResource:
-    """Return the resource of a list for this year and the last, replaced year by year."""
+    """Return the resource of a list that is replaced year by year."""
     return dlt.resource(
         yearly_rows,
         name=stream.name,
@@ -153,7 +153,8 @@ async def backfilled_rows(
     resource = dlt.current.source().resources[stream.name]
     if resource.write_disposition == "replace":
         raise HarvestError(
-            "With end_date, rows are added to what is there and do not replace it: leave"
+            "With end_date, rows are added to what is there and do not replace it:"
+            " leave"
             " out either end_date or the full refresh."
         )
     async for item in context.guard(stream, _backfilled(context, stream)):

@@ -23,9 +23,7 @@ DAYS = "reported_days"
 
 def days_resource(context: Context) -> DltResource:
     """Return the first and last day of what reports sum up. It is no table."""
-    return dlt.resource(
-        reported_days, name=DAYS, selected=False
-    )(context)
+    return dlt.resource(reported_days, name=DAYS, selected=False)(context)
 
 
 async def reported_days(context: Context) -> Items:

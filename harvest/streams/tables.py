@@ -1,4 +1,4 @@
-"""The last step of each resource: rows as tables can hold them, lists as Arrow tables."""
+"""The last step of each resource: rows that can be stored, or Arrow tables."""
 
 from datetime import datetime, timezone  # noqa: I251
 from typing import Any, ClassVar, Dict, Iterator, List, Optional, Sequence
@@ -33,7 +33,8 @@ def rows_or_table(stream: Stream, rows: Rows) -> Iterator[Any]:
     state = dlt.current.resource_state(stream.name)
     if not state.get("created"):
         state["created"] = True
-        # beside what dlt forgets of a resource whose table is dropped: it is missing then
+        # beside what dlt forgets of a resource whose table is dropped: it is missing
+        # then
         created = dlt.current.source_state().setdefault("created", [])
         if stream.name not in created:
             created.append(stream.name)
@@ -41,7 +42,7 @@ def rows_or_table(stream: Stream, rows: Rows) -> Iterator[Any]:
 
 
 def tombstone(stream: Stream, values: Row) -> Row:
-    """Return a row that removes all rows with its merge key, and is not stored itself."""
+    """Return a row that is not stored, and removes all rows with its merge key."""
     blank = dict.fromkeys(stream.key, None if stream.report else 0)
     return {**blank, **values, "deleted_at": datetime.now(timezone.utc)}
 
@@ -49,9 +50,9 @@ def tombstone(stream: Stream, values: Row) -> Row:
 class ToTable(ItemTransform[Any, Dict[str, Any]]):
     """Turns pages of rows into what the destination can hold, lists into Arrow tables.
 
-    dlt looks at each row and value of a list of dictionaries; on Arrow tables it works by
-    column. A page with lists in its rows, or with a value that contradicts the type of
-    its column, stays a list of dictionaries. Both ways lead to the same table.
+    dlt looks at each row and value of a list of dictionaries; on Arrow tables it works
+    by column. A page with lists in its rows, or with a value that contradicts the type
+    of its column, stays a list of dictionaries. Both ways lead to the same table.
 
     Args:
         stream (Stream): The stream.

@@ -14,7 +14,7 @@ from ..settings import Stream
 from ..typing import Row, Rows
 
 SCALE = 6
-"""Decimals of the columns for money, hours and percentages, as in harvest.schema.yaml."""
+"""Decimals of the columns for money, hours and percentages in the schema file."""
 LARGEST = Decimal(10) ** 14
 """The first number that is too large for them."""
 NOISE = Decimal("1e-9")
@@ -67,8 +67,8 @@ def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
     """Return the rows as every destination can store them.
 
     A number that does not fit becomes text in the column that dlt makes for values of
-    another type, `hours__v_text` beside `hours`. A row without a proper key is left out,
-    with an error in the log.
+    another type, `hours__v_text` beside `hours`. A row without a proper key is left
+    out, with an error in the log.
 
     Args:
         schema (Schema): The source's schema.
@@ -83,8 +83,10 @@ def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
         ]
         if odd:
             logger.error(
-                f"{stream.name}: the row with {odd[0]} {value_at(row, odd[0])!r} is left"
-                f" out, since its {odd[0]} must be a whole number of at most 64 bits; the"
+                f"{stream.name}: the row with {odd[0]} {value_at(row, odd[0])!r} is"
+                " left"
+                f" out, since its {odd[0]} must be a whole number of at most 64 bits;"
+                " the"
                 " other rows are loaded"
             )
         else:
