@@ -43,9 +43,9 @@ class Stream:
     Attributes:
         name (str): Name of the resource and of its table.
         path (str): Path below the base URL; `{id}` stands for the parent's id.
-        kind (str): A `list` is read incrementally by `updated_since`, a `whole` is read
-            and replaced as a whole, a `child` is read for each row of its parent, a
-            `report` in windows of time, a `yearly` for this year and the last.
+        kind (str): A `list` is read incrementally by `updated_since`, a `whole` replaced
+            by each run, a `child` read for each row of its parent, a `report` in windows
+            of time, a `yearly` for this year and the last.
         key (Tuple[str, ...]): Columns that identify a row; `user__id` is `id` of
             `user`.
         rows_under (Optional[str]): Field of the answer that holds the rows, if it is
@@ -64,7 +64,7 @@ class Stream:
         rate_limit (str): Which of Harvest's two rate limits counts its requests.
         amount (str): The column that is summed up to compare it with Harvest.
         summed_by (str): The report that sums up `amount`.
-        report (Optional[Report]): What a report sums up, and how.
+        report (Optional[Report]): What it sums up.
         described_by (Tuple[str, ...]): The columns that reports repeat or depend on.
         refers_to (Mapping[str, str]): Streams by the column that holds their id, whose
             deletion deletes the row as well, besides the parent.
@@ -293,7 +293,6 @@ REPORTED: Tuple[str, ...] = tuple(
     dict.fromkeys(name for each in _ALL if each.report for name in each.report.made_of)
 )
 """The streams that reports sum up: time entries and expenses."""
-
 FAMILIES: Dict[str, Tuple[Stream, ...]] = {
     parent: tuple(each for each in _ALL if parent in (each.name, each.parent))
     for parent in dict.fromkeys(each.parent for each in _ALL if each.parent)

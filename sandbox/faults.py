@@ -247,7 +247,8 @@ def _mislead(fault: Fault, body: dict[str, Any], url: str) -> None:
     elif fault.kind == "next_endless" and links["next"] is None:
         parts = urlsplit(url)
         query = [pair for pair in parse_qsl(parts.query) if pair[0] not in ("page", "cursor")]
-        query.append(("page", str((body["page"] or 1) + 1)))
+        number = dict(parse_qsl(parts.query)).get("page") or body.get("page") or 1
+        query.append(("page", str(int(number) + 1)))
         links["next"] = urlunsplit(parts._replace(query=urlencode(query)))
     elif fault.kind == "next_elsewhere":
         host = urlsplit(fault.details.get("host", "http://elsewhere.example.com"))

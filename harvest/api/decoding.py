@@ -36,11 +36,6 @@ class Page(NamedTuple):
         return str(url) if url else None
 
     @property
-    def next_page(self) -> Optional[int]:
-        """Return the number of the next page where an answer has no links at all."""
-        return None if "links" in self.body else _count(self.body.get("next_page"))
-
-    @property
     def total_entries(self) -> Optional[int]:
         """Return how many rows the list has on all pages, if the answer says so."""
         return _count(self.body.get("total_entries"))

@@ -9,7 +9,7 @@ from dlt.common import logger
 
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import Stream
-from ..typing import Rows
+from ..typing import Row, Rows
 from .client import HarvestClient, PendingPage
 from .decoding import Page
 from .ids import Ids, first_met
@@ -79,10 +79,9 @@ async def pages(
         try:
             async for page in _read(client, stream, filters):
                 new = first_met(page.rows, yielded)
-                check.count(page, new)
-                yield page._replace(
-                    rows=new if stamp else page.rows, first=check.pages == 1
-                )
+                rows = check.count(page, new)
+                first = check.pages == 1
+                yield page._replace(rows=new if stamp else rows, first=first)
                 begun = True
         except AccessRefused as refused:
             if not begun:
@@ -203,8 +202,10 @@ def is_numbered(page: Page) -> bool:
     >>> is_numbered(Page({"links": {"next": "https://x/v2/clients?cursor=abc"}}, [],
     "")) False
     """
-    if not page.next_url or page.total_pages is None or page.total_entries is None:
+    if not page.total_pages or page.total_entries is None:
         return False
+    if not page.next_url:
+        return page.total_pages > 1
     query = parse_qs(urlsplit(page.next_url).query)
     return query.get("page") == ["2"] and "cursor" not in query
 
@@ -243,8 +244,8 @@ class CompletenessCheck:
         self._new = 0
         self._moved = False
 
-    def count(self, page: Page, new: Rows) -> None:
-        """Count the rows of a page.
+    def count(self, page: Page, new: Rows) -> Rows:
+        """Count the rows of a page, and return those that this reading has not met.
 
         Args:
             page (Page): The page as it came.
@@ -254,19 +255,17 @@ class CompletenessCheck:
             self._began = page.now
             self.total = (page.total_entries or 0) if is_numbered(page) else 0
         self.pages += 1
-        if not self.total:
-            return
-        self._moved |= page.total_entries != self.total
-        self._new += len(new)
-        if not self._stamp:
-            self.shown += len(page.rows)
-            return
         # in the first reading, a row that is met for the first time is also new
         rows = new if self._first_reading else first_met(page.rows, self._met)
-        self.shown += len(rows)
-        self._old += sum(self._is_old(str(row.get(self._stamp) or "")) for row in rows)
+        if self.total:
+            self._moved |= page.total_entries != self.total
+            self._new += len(new)
+            self.shown += len(rows)
+            self._old += sum(map(self._is_old, rows))
+        return rows
 
-    def _is_old(self, since: str) -> bool:
+    def _is_old(self, row: Row) -> bool:
+        since = str(row.get(self._stamp) or "")
         return since < self._began or (since == self._began and not self._first_reading)
 
     @property

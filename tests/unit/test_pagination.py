@@ -23,6 +23,9 @@ NEXT = "https://api.harvestapp.com/v2/time_entries?page=2&per_page=2000"
         (NEXT, {"total_entries": 5}, False),
         (NEXT, {"total_pages": None, "total_entries": None}, False),
         (None, {"total_pages": 1, "total_entries": 5}, False),
+        # without a link, the counts say that there is more
+        (None, {"total_pages": 3, "total_entries": 5}, True),
+        (None, {"total_pages": 3}, False),
         (NEXT + "&cursor=abc", {"total_pages": 3, "total_entries": 5}, False),
         ("https://x/v2/clients?cursor=abc", {"total_pages": 3, "total_entries": 5}, False),
         ("https://x/v2/clients?page=7", {"total_pages": 9, "total_entries": 5}, False),
