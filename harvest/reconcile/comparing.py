@@ -7,7 +7,7 @@ import dlt
 from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, MapItem
 
-from ..api.client import run
+from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import STREAMS
 from ..streams.context import context_of, lacking, refusal
