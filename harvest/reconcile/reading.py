@@ -52,7 +52,7 @@ async def read(
     stamp = "updated_at" if params else "created_at"
     filters = {**params, **(span or {})}
     answers = pages(check.context.client, stream, filters, stamp)
-    async with aclosing(answers):  # type: ignore[type-var]
+    async with aclosing(answers):
         async for page in answers:
             if most and (page.total_pages or 1) > most:
                 approvals = any(row.get("approval_status") for row in page.rows)
