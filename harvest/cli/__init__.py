@@ -82,12 +82,7 @@ def _done(
     }
     progress = Progress(context_of(source).client.rate_limits)
     if options.command == "drift":
-        from ..drift import drift
-
-        with progress.shown(not options.quiet):
-            drifts = drift(source)
-        output.report_drift(drifts, options.json)
-        return 0
+        return _drift(options, source, progress)
     if options.dry_run:
         with progress.shown(not options.quiet):
             found = commands.foresee(
@@ -112,6 +107,16 @@ def _done(
         )
     output.report(loaded, options.json)
     return 1 if loaded.compared and loaded.compared.unrepaired else 0
+
+
+def _drift(options: "argparse.Namespace", source: "DltSource", progress: Any) -> int:
+    from ..drift import drift
+    from . import output
+
+    with progress.shown(not options.quiet):
+        drifts = drift(source)
+    output.report_drift(drifts, options.json)
+    return 0
 
 
 def _complain(text: str) -> None:
