@@ -95,16 +95,14 @@ def _done(
             result = commands.check(source, **where, deep=options.deep)
         output.report_comparison(result, options.json)
         return 0 if result.equal else 1
+    how: Dict[str, Any] = {
+        "full_refresh": options.full_refresh,
+        "deleted": None if options.no_reconcile else options.deleted,
+        "max_deleted_share": options.max_deleted_share,
+        "deep": options.deep,
+    }
     with progress.shown(not options.quiet):
-        loaded = commands.load(
-            source,
-            **where,
-            full_refresh=options.full_refresh,
-            deleted=None if options.no_reconcile else options.deleted,
-            max_deleted_share=options.max_deleted_share,
-            deep=options.deep,
-            progress=progress,
-        )
+        loaded = commands.load(source, **where, **how, progress=progress)
     output.report(loaded, options.json)
     return 1 if loaded.compared and loaded.compared.unrepaired else 0
 
