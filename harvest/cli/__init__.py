@@ -75,11 +75,8 @@ def _done(
     dates = {"start_date": options.start_date, "end_date": options.end_date}
     settings = {name: value for name, value in dates.items() if value}
     source = commands.selected(make_source(**settings), options.resources)
-    where: Dict[str, Any] = {
-        "pipeline": pipeline,
-        "destination": options.destination,
-        "dataset": options.dataset,
-    }
+    where: Dict[str, Any] = {"pipeline": pipeline, "dataset": options.dataset}
+    where["destination"] = options.destination
     progress = Progress(context_of(source).client.rate_limits)
     if options.command == "drift":
         return _drift(options, source, progress)
