@@ -2,7 +2,7 @@
 
 import json
 import re
-from decimal import Context, InvalidOperation
+from decimal import Context, InvalidOperation  # noqa: I251
 from typing import Any, List, Optional, Union
 
 from dlt.common import Decimal, logger
