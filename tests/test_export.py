@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import List
 
 import pytest
+from packaging.requirements import Requirement
 
 from harvest.settings import STREAMS
-from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 

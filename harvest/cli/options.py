@@ -23,7 +23,7 @@ EPILOG = """examples:
 
 Credentials: access_token (https://id.getharvest.com/developers) under [sources.harvest] in
 .dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the environment.
-"""
+"""  # noqa: E501
 
 
 def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
