@@ -52,7 +52,7 @@ benchmark-large: .venv/.test
 	$(BIN)/python -m benchmarks.run --large
 
 lint: .venv/.test
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --exclude harvest --exclude harvest_pipeline.py .
 	$(BIN)/ruff check --line-length 88 $(SOURCE)
 	$(BIN)/ruff format --check --line-length 88 $(SOURCE)
 	$(BIN)/ruff format --check --exclude harvest --exclude harvest_pipeline.py .
