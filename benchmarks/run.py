@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import requests
-
 from harvest.resources import windows
+
 from harvest.settings import PER_PAGE, STREAMS
 
 from .load import ACCOUNT_ID, DUCKDB, LOADERS, TOKEN

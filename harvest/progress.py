@@ -1,5 +1,6 @@
 """What a long run is doing: live on a terminal, a line now and then in a log."""
 
+import logging
 import sys
 import threading
 import time
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta  # noqa: I251
 from typing import Dict, Iterator, List, Optional, Sequence
 
+from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
 from rich.console import Console
 from rich.live import Live
@@ -61,7 +63,8 @@ class Progress(Collector):
         if sys.stderr.isatty():
             console = Console(stderr=True)
             # what goes to stderr meanwhile, such as warnings, appears above it
-            with Live(console=console, get_renderable=self._picture, transient=True):
+            live = Live(console=console, get_renderable=self._picture, transient=True)
+            with live, _logged_above():
                 yield
             return
         ended = threading.Event()
@@ -150,3 +153,20 @@ class Progress(Collector):
 
     def _stop(self) -> None:
         self._phase = "comparing with Harvest"
+
+
+@contextmanager
+def _logged_above() -> Iterator[None]:
+    """Have dlt's log go where stderr goes now: it holds the one that it began with."""
+    handlers = [
+        each
+        for each in getattr(logger.LOGGER, "handlers", ())
+        if isinstance(each, logging.StreamHandler) and each.stream is sys.__stderr__
+    ]
+    for each in handlers:
+        each.setStream(sys.stderr)
+    try:
+        yield
+    finally:
+        for each in handlers:
+            each.setStream(sys.__stderr__)

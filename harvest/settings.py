@@ -43,9 +43,9 @@ class Stream:
     Attributes:
         name (str): Name of the resource and of its table.
         path (str): Path below the base URL; `{id}` stands for the parent's id.
-        kind (str): A `list` is read incrementally by `updated_since`, a `whole` replaced
-            by each run, a `child` read for each row of its parent, a `report` in windows
-            of time, a `yearly` for this year and the last.
+        kind (str): A `list` is read by `updated_since`, a `whole` replaced by each run,
+            a `child` read for each row of its parent, a `report` in windows of time, a
+            `yearly` for this year and the last.
         key (Tuple[str, ...]): Columns that identify a row; `user__id` is `id` of
             `user`.
         rows_under (Optional[str]): Field of the answer that holds the rows, if it is

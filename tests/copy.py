@@ -11,8 +11,8 @@ from typing import Any, Dict, Iterator, List, Tuple
 import dlt
 
 from harvest import harvest_source
-from harvest.streams.due import report_windows
 from harvest.settings import STREAMS
+from harvest.streams.due import report_windows
 from sandbox import Account, Server
 
 Row = Dict[str, Any]

@@ -6,19 +6,22 @@ from functools import lru_cache
 from typing import Any, Dict, List
 
 from harvest import harvest_source
+from harvest.cli.commands import load
 from harvest.settings import STREAMS
-from harvest_pipeline import load
 from sandbox import Account
 from tests.copy import Copy, truth
 
 
 def script_load(copy: Copy, **arguments: Any) -> Any:
     """Loads a copy as the script does, with its comparison. Returns what the script reports."""
+    options = ("full_refresh", "deleted", "max_deleted_share", "deep")
+    how = {name: arguments.pop(name) for name in options if name in arguments}
+    resources = arguments.pop("resources", ())
     loaded = load(
+        copy.source(*resources, **arguments),
         destination=copy.pipeline.destination.destination_name,
         dataset=copy.pipeline.dataset_name,
-        **copy.settings,
-        **arguments,
+        **how,
     )
     copy.pipeline = loaded.pipeline
     return loaded

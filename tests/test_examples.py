@@ -9,7 +9,7 @@ import yaml
 
 from harvest.settings import STREAMS
 from sandbox import Account, Server
-from tests.copy import Copy, _filled, _flat, key_of
+from tests.copy import Copy, _filled, flat, key_of
 
 OPENAPI = Path(__file__).parent.parent.parent / "shared" / "harvest-openapi.yaml"
 
@@ -74,6 +74,6 @@ def test_every_field_of_every_example_arrives(examples: Dict[str, Any]) -> None:
             here = copy.rows(name)
             assert rows
             for row in rows:
-                expected = _filled(_flat({**row, **extra}))
+                expected = _filled(flat({**row, **extra}))
                 loaded = here[key_of(name, expected)]
                 assert {field: loaded.get(field) for field in expected} == expected, name

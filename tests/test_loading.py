@@ -106,9 +106,7 @@ def test_parents_are_forgotten_while_their_children_are_read(copy: Copy) -> None
         # once only: looking can disturb a thread that is about to build a tuple
         if next(asked) == last:
             there = pages()
-            kept.append(
-                sum(type(each) is ParentPage or "invoices" in each.body for each in there)
-            )
+            kept.append(sum(type(each) is ParentPage or "invoices" in each.body for each in there))
 
     copy.server.before("/invoices/[0-9]+/messages", look, times=None)
     copy.run("invoices", "invoice_messages")

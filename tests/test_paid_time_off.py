@@ -68,7 +68,9 @@ def test_changes_and_deletions_arrive(server: Server, destination: str) -> None:
     copy.check(*TIME_OFF)
     account.clock.advance(60)
     account.edit("pto_requests", account.rows("pto_requests")[0]["id"], notes="changed")
-    account.delete("pto_allocations", account.rows("pto_allocations", year=date.today().year)[0]["id"])
+    account.delete(
+        "pto_allocations", account.rows("pto_allocations", year=date.today().year)[0]["id"]
+    )
     account.delete("pto_holiday_calendars", account.rows("pto_holiday_calendars")[0]["id"])
     copy.run(*TIME_OFF, substream_refresh_hours=0)
     copy.check(*TIME_OFF)

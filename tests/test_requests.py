@@ -13,8 +13,8 @@ from dlt.common.configuration.specs import RuntimeConfiguration
 from dlt.sources.helpers.rest_client.auth import BearerTokenAuth
 
 from harvest.api.client import HarvestClient
-from harvest.api.running import run
 from harvest.api.rate_limit import RateLimit, shared_limit
+from harvest.api.running import run
 from harvest.settings import STREAMS
 from harvest.streams.due import report_windows
 from sandbox import Account, Server

@@ -95,7 +95,7 @@ PAID_TIME_OFF = {
     " max_carryover_days:decimal requires_approval:bool visible_to_all:bool is_active:bool"
     f" {STAMPS} deleted_at:timestamp",
     "pto_holiday_calendars": f"id:bigint name:text entries_count:bigint {STAMPS}",
-    "pto_holiday_calendars__entries": "id:bigint name:text date:date",
+    "pto_holiday_calendars__entries": f"id:bigint name:text date:date {STAMPS}",
     "pto_work_schedules": "id:bigint name:text is_default:bool is_active:bool weekly_hours:decimal"
     " monday_hours:decimal tuesday_hours:decimal wednesday_hours:decimal thursday_hours:decimal"
     f" friday_hours:decimal saturday_hours:decimal sunday_hours:decimal {STAMPS}",
@@ -116,11 +116,11 @@ PAID_TIME_OFF = {
 PAID_TIME_OFF_KEYS: dict[str, tuple[str, set[str], set[str]]] = {
     "pto_requests": ("merge", {"id"}, set()),
     "pto_types": ("merge", {"id"}, set()),
-    "pto_holiday_calendars": ("replace", {"id"}, set()),
-    "pto_work_schedules": ("replace", {"id"}, set()),
-    "pto_assignments": ("replace", {"user__id"}, set()),
-    "pto_allocations": ("merge", {"id"}, {"year"}),
-    "pto_balances": ("merge", {"user_id", "year", "pto_type__id"}, {"user_id", "year"}),
+    "pto_holiday_calendars": ("replace", set(), set()),
+    "pto_work_schedules": ("replace", set(), set()),
+    "pto_assignments": ("replace", set(), set()),
+    "pto_allocations": ("merge", set(), {"year"}),
+    "pto_balances": ("merge", set(), {"user_id", "year"}),
 }
 """Their write dispositions, keys, and the columns by whose values rows are replaced together."""
 DOCUMENTED = [name for name in STREAMS if name not in PAID_TIME_OFF]
@@ -352,7 +352,7 @@ def test_keys_are_those_of_the_resource(stream: str) -> None:
     windowed = kind == "report"
     by_set = windowed or kind in ("child", "yearly")
     # rows of a report can have no currency, and a key cannot be null
-    assert keys == (set() if windowed else set(declared.key))
+    assert keys == set(declared.primary_key)
     expected = {"period_start", "period_end"} if windowed else set()
     if kind == "child":
         expected.add(declared.parent_key)
@@ -369,7 +369,7 @@ def test_keys_are_those_of_the_resource(stream: str) -> None:
     # rows of a list come once; of others with the same key, the newest counts
     once = table.get("x-stage-data-deduplicated", False)
     assert once is (kind == "list")
-    changing = "updated_at" in table["columns"] and by_set
+    changing = "updated_at" in table["columns"] and by_set and keys
     assert newest == (["updated_at"] if changing else [])
 
 

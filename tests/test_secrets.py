@@ -292,7 +292,8 @@ def test_another_port_name_or_scheme_is_another_host(server: Server) -> None:
         with pytest.raises(PipelineStepFailed) as raised:
             Copy(server).run("clients")
         assert "Harvest's answer leads to " in sentence(raised.value)
-        assert len(server.requests) == 1
+        # who asks, and the page
+        assert len(server.requests) == 2
 
 
 def test_a_redirect_to_the_same_host_is_followed(server: Server) -> None:

@@ -50,7 +50,7 @@ class HarvestOAuth2(OAuth2ClientCredentials):
             return super().__call__(request)
 
     def forget(self, token: Optional[str]) -> None:
-        """Forget a token that Harvest refused, so that the next request gets another."""
+        """Forget a token that Harvest refused: the next request gets another."""
         with self._lock:
             if self.access_token == token:
                 self.access_token = None
@@ -111,8 +111,8 @@ class NoCredentials(AuthBase):
         raise HarvestError(
             f"No Harvest credentials{self._some}: create a personal access token at"
             f" {TOKENS_PAGE} and set access_token under [sources.harvest] in"
-            " secrets.toml"
-            f" (in {' or '.join(folders)}), or SOURCES__HARVEST__ACCESS_TOKEN in the"
+            f" secrets.toml (in {' or '.join(folders)}), or"
+            " SOURCES__HARVEST__ACCESS_TOKEN in the"
             " environment."
         )
 

@@ -266,8 +266,7 @@ class HarvestClient:
         if status == 401:
             raise HarvestError(
                 f"Harvest refused the access token (401): create one at {TOKENS_PAGE}"
-                " and"
-                " set access_token under [sources.harvest] in .dlt/secrets.toml, or"
+                " and set access_token under [sources.harvest] in .dlt/secrets.toml, or"
                 " SOURCES__HARVEST__ACCESS_TOKEN in the environment."
             )
         if status == 407:

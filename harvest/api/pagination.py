@@ -94,8 +94,7 @@ async def pages(
             return
         logger.warning(
             f"{stream.name}: rows came or went while the list was read; reading it"
-            " again"
-            f" ({attempt + 1} of {REREADS})"
+            f" again ({attempt + 1} of {REREADS})"
         )
         # into Harvest's next second, so that what is new since then can be told
         await asyncio.sleep(1)

@@ -104,8 +104,7 @@ class Attempts:
         if self._waited + seconds > MOST_DELAYS * longest:
             raise HarvestError(
                 f"{name}: {failure}; {self._waited:,.0f} s were waited already, and it"
-                " would"
-                f" take {seconds:,.0f} s more: run again later."
+                f" would take {seconds:,.0f} s more: run again later."
             )
         self._waited += seconds
         logger.warning(f"{name}: {failure}; next attempt in {seconds:.0f} s")

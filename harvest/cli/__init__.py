@@ -75,19 +75,11 @@ def _done(
     dates = {"start_date": options.start_date, "end_date": options.end_date}
     settings = {name: value for name, value in dates.items() if value}
     source = commands.selected(make_source(**settings), options.resources)
-    where: Dict[str, Any] = {
-        "pipeline": pipeline,
-        "destination": options.destination,
-        "dataset": options.dataset,
-    }
+    where: Dict[str, Any] = {"pipeline": pipeline, "dataset": options.dataset}
+    where["destination"] = options.destination
     progress = Progress(context_of(source).client.rate_limits)
     if options.command == "drift":
-        from ..drift import drift
-
-        with progress.shown(not options.quiet):
-            drifts = drift(source)
-        output.report_drift(drifts, options.json)
-        return 0
+        return _drift(options, source, progress)
     if options.dry_run:
         with progress.shown(not options.quiet):
             found = commands.foresee(
@@ -100,18 +92,26 @@ def _done(
             result = commands.check(source, **where, deep=options.deep)
         output.report_comparison(result, options.json)
         return 0 if result.equal else 1
+    how: Dict[str, Any] = {
+        "full_refresh": options.full_refresh,
+        "deleted": None if options.no_reconcile else options.deleted,
+        "max_deleted_share": options.max_deleted_share,
+        "deep": options.deep,
+    }
     with progress.shown(not options.quiet):
-        loaded = commands.load(
-            source,
-            **where,
-            full_refresh=options.full_refresh,
-            deleted=None if options.no_reconcile else options.deleted,
-            max_deleted_share=options.max_deleted_share,
-            deep=options.deep,
-            progress=progress,
-        )
+        loaded = commands.load(source, **where, **how, progress=progress)
     output.report(loaded, options.json)
     return 1 if loaded.compared and loaded.compared.unrepaired else 0
+
+
+def _drift(options: "argparse.Namespace", source: "DltSource", progress: Any) -> int:
+    from ..drift import drift
+    from . import output
+
+    with progress.shown(not options.quiet):
+        drifts = drift(source)
+    output.report_drift(drifts, options.json)
+    return 0
 
 
 def _complain(text: str) -> None:

@@ -49,6 +49,7 @@ def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     )
     _what(parser)
     _how(parser)
+    _shown(parser)
     options = parser.parse_args(arguments)
     names = options.resources.split(",")
     options.resources = [name.strip() for name in names if name.strip()]
@@ -104,6 +105,9 @@ def _how(parser: argparse.ArgumentParser) -> None:
         default=0.2,
         help="largest part of a table that may be removed at once (default: 0.2)",
     )
+
+
+def _shown(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print what was done as JSON"
     )

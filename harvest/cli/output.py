@@ -23,7 +23,7 @@ def say(text: str) -> None:
     """
     try:
         print(text, flush=True)
-    except (OSError, UnicodeError, ValueError):
+    except (OSError, ValueError):
         # the reader has ended, as `head` does; Python would complain again at its end
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

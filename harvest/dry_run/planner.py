@@ -75,9 +75,9 @@ class Planner:
                 return []
             if await self._context.lacks(stream):
                 return [_nothing(each, lacking(stream)) for each in family]
-            if stream.kind in ("whole", "report", "yearly") and not sees_as_much(
-                owner, self._known(stream).get("owner")
-            ):
+            owners = {} if stream.name in self._anew else self._state.get("owners", {})
+            as_much = sees_as_much(owner, owners.get(stream.name))
+            if stream.kind in ("whole", "report", "yearly") and not as_much:
                 return [_nothing(stream, SEES_LESS)]
             return await self._read(stream, family)
         except AccessRefused as refused:

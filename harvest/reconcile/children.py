@@ -104,6 +104,9 @@ async def _ask(check: Check, stream: Stream, family: Family) -> Optional[Rows]:
         rows = await rows_below(check.context, stream, pending)
     except RecordDeleted:
         rows = None
+    if rows is None and stream.optional:
+        # nobody knows what an account without the section answers
+        return None
     return [{**family.values, **row} for row in rows or []]
 
 

@@ -137,7 +137,7 @@ class Comparing:
         self._context.new_run()
         owner = await self._context.owner()
         for each in self._check.found.values():
-            before = self._state.of(each.stream).get("owner")
+            before = self._state.values.get("owners", {}).get(each.stream)
             each.kept = not sees_as_much(owner, before)
         await together(self._look(each) for each in self._of(*kinds))
         await together(self._look(each) for each in self._of("child"))

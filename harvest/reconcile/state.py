@@ -74,7 +74,8 @@ class SourceState:
     def look(self, report: Stream, window: Window) -> Optional[str]:
         """Return the digest of a window, if it was not read again since then."""
         seen = self.values.get("looks", {}).get(report.name, {}).get(name_of(window))
-        return seen[1] if seen and seen[0] == self.read_at(report, window) else None
+        current = seen and seen[0] == self.read_at(report, window)
+        return str(seen[1]) if current else None
 
     def looks(
         self, prints: Dict[str, Prints], settled: date

@@ -125,8 +125,7 @@ def declare_tables(schema: Schema) -> None:
         raise HarvestError(
             f"SCHEMA__NAMING is {schema.naming.name()}, which names nested columns"
             " otherwise than client__id, as the tables of this source have them: leave"
-            " it"
-            " out, or set snake_case."
+            " it out, or set snake_case."
         )
     folder = Path(__file__).parent.parent
     if not schema.data_tables(include_incomplete=True):
@@ -154,8 +153,7 @@ def _url(name: str, url: str) -> str:
     ):
         raise HarvestError(
             f"{name} is '{url}', but must begin with https://, so that nobody can"
-            " overhear"
-            " the access token (http:// is allowed for this machine only)."
+            " overhear the access token (http:// is allowed for this machine only)."
         )
     return url.rstrip("/")
 

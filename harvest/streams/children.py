@@ -38,7 +38,7 @@ class Reading:
         self._open: Counter[str] = Counter()
         self._asked: Set[str] = set()
 
-    def open(self, children: List[Stream]) -> None:
+    def passed_on(self, children: List[Stream]) -> None:
         """Count a page of parents that was passed on."""
         self._open.update(child.name for child in children)
 
@@ -104,7 +104,7 @@ async def _listed(context: Context, parent: Stream, family: List[Stream]) -> Ite
     stamp = "updated_at" if since else "created_at"
     async for page in pages(context.client, parent, {"updated_since": since}, stamp):
         reading.now = reading.now or page.now
-        reading.open(children)
+        reading.passed_on(children)
         item = ParentPage(reading, page.rows)
         # stored long before what is below its rows has been read
         del page

@@ -18,6 +18,7 @@ from .dlt_internals import (
     absent_lists,
     collector,
     create_tables,
+    is_refresh,
     selected,
     takes_parquet,
 )
@@ -80,8 +81,6 @@ class Context:
         """Return the `start_date`, if it bounds a stream."""
         return self.start_date if stream.dated else None
 
-    # ------------------------------------------------------------ asked once in a run
-
     async def owner(self) -> Row:
         """Return `id` and `access_roles` of the user whom the token belongs to.
 
@@ -129,8 +128,6 @@ class Context:
             await self.client.start(tells, params={"per_page": 1}).page()
 
         await self.run.once(stream.optional, ask)
-
-    # ------------------------------------------------------------ the guard
 
     async def guard(
         self, stream: Stream, items: Items, on_behalf: Sequence[Stream] = ()
@@ -184,8 +181,7 @@ class Context:
                 if readers.setdefault(name, self._id) != self._id:
                     raise HarvestError(
                         f"{name} is read by two sources in one run, which would store"
-                        " its"
-                        " rows twice: run them one after the other."
+                        " its rows twice: run them one after the other."
                     )
 
     def _refuse(
@@ -235,19 +231,18 @@ class Context:
         if before and here and before != here:
             raise HarvestError(
                 f"The dataset holds the Harvest account {before}, so that account"
-                f" {here}"
-                " cannot be loaded into it: give each account a pipeline and a dataset"
-                " of"
-                " its own."
+                f" {here} cannot be loaded into it: give each account a pipeline and a"
+                " dataset of its own."
             )
 
     async def _why_not(self, stream: Stream, names: Sequence[str]) -> str:
         """Return why a stream is left out; nothing if it is read."""
         owner = await self.owner()
+        # not in the state of the resource, which dlt forgets if its table is replaced
+        owners = dlt.current.source_state().setdefault("owners", {})
         for name in names:
-            state = dlt.current.resource_state(name)
-            if sees_as_much(owner, state.get("owner")):
-                state["owner"] = owner
+            if is_refresh() or sees_as_much(owner, owners.get(name)):
+                owners[name] = owner
             elif STREAMS[name].kind in ("whole", "report", "yearly"):
                 return SEES_LESS
         if stream.optional and stream.parent:

@@ -14,6 +14,8 @@ from dlt.common.schema.utils import has_table_seen_data
 from dlt.extract import DltResource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 
+from ..settings import FAMILIES, STREAMS
+
 
 def steps_of(resource: DltResource) -> List[Any]:
     """Return what the rows of a resource pass through: dlt lets steps be added only."""
@@ -35,6 +37,15 @@ def is_limited(name: str) -> bool:
     except CurrentSourceNotAvailable:
         return False
     return resource is not None and resource.limit is not None
+
+
+def is_refresh() -> bool:
+    """Return whether this run replaces lists, which it does when all is read anew."""
+    return any(
+        resource.write_disposition == "replace"
+        for name, resource in selected().items()
+        if name in STREAMS and STREAMS[name].kind == "list" and name not in FAMILIES
+    )
 
 
 def collector() -> Collector:

@@ -154,8 +154,7 @@ async def backfilled_rows(
     if resource.write_disposition == "replace":
         raise HarvestError(
             "With end_date, rows are added to what is there and do not replace it:"
-            " leave"
-            " out either end_date or the full refresh."
+            " leave out either end_date or the full refresh."
         )
     async for item in context.guard(stream, _backfilled(context, stream)):
         yield item

@@ -2,7 +2,7 @@
 
 import json
 import re
-from decimal import Context, InvalidOperation
+from decimal import Context, InvalidOperation  # noqa: I251
 from typing import Any, List, Optional, Union
 
 from dlt.common import Decimal, logger
@@ -84,10 +84,9 @@ def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
         if odd:
             logger.error(
                 f"{stream.name}: the row with {odd[0]} {value_at(row, odd[0])!r} is"
-                " left"
-                f" out, since its {odd[0]} must be a whole number of at most 64 bits;"
-                " the"
-                " other rows are loaded"
+                f" left out, since its {odd[0]} must be a whole number of at most 64"
+                " bits;"
+                " the other rows are loaded"
             )
         else:
             found.append(_fit_row(row, schema, declared))

@@ -1,5 +1,6 @@
 """The rules of what is due, each as a table."""
 
+import itertools
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -147,7 +148,7 @@ def test_report_windows_leave_nothing_out(period: str) -> None:
     found = report_windows(period, date(2019, 7, 14), date(2026, 2, 3))
     assert found[0][0] <= date(2019, 7, 14)
     assert found[-1][1] >= date(2026, 2, 3)
-    for (_, end), (start, _) in zip(found, found[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(found):
         assert start - end == timedelta(days=1)
 
 
