@@ -1,4 +1,4 @@
-"""Every command and example of the README, as it stands there."""
+"""Every command and example of the README and of docs/, as it stands there."""
 
 import os
 import re
@@ -15,21 +15,40 @@ from sandbox import Server
 from tests.test_script import environment
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+PAGES = [
+    # first: its first command loads what others compare
+    "docs/command-line.md",
+    "README.md",
+    *(f"docs/{name}.md" for name in ("reconcile", "streams", "how-to", "files")),
+    *(f"docs/{name}.md" for name in ("performance", "troubleshooting")),
+]
+"""The pages whose commands run here. Those about other destinations need environments of their own:
+test_docs.py, tests/bigquery and tests/engines have what they say."""
 
-SECTIONS: Dict[str, List[Tuple[str, str]]] = {
-    title: re.findall(r"^```(sh|python|sql)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    for title, text in zip(
-        ["Harvest for dlt", *re.findall(r"^##+ (.*)$", README, re.MULTILINE)],
-        re.split(r"^##+ .*$", README, flags=re.MULTILINE),
-        strict=True,
+
+def sections_of(page: str) -> Dict[str, List[Tuple[str, str]]]:
+    """The blocks of code below each heading: language and text."""
+    _, *parts = re.split(r"^##? (.*)$", (ROOT / page).read_text(), flags=re.MULTILINE)
+    return {
+        title: re.findall(r"^```(sh|python|sql)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for title, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+SECTIONS = {title: found for page in PAGES for title, found in sections_of(page).items()}
+COMMANDS = list(
+    dict.fromkeys(
+        command
+        for page in PAGES
+        for command in re.findall(
+            r"`(python harvest_pipeline\.py[^`\n]*)`", (ROOT / page).read_text()
+        )
     )
-}
-COMMANDS = list(dict.fromkeys(re.findall(r"`(python harvest_pipeline\.py[^`\n]*)`", README)))
+)
 
 ELSEWHERE = ("make test", "dlt[hub]", "dlt pipeline harvest show", "delta_scan")
 """What is not run here: this itself, a server that does not end, and what fetches an extension."""
-NOTEBOOK = "Questions to ask: the notebook"
+NOTEBOOK = "Ask questions in a notebook"
 """Its commands are run in test_notebook.py, with nothing installed but what they install."""
 
 FIRST = dict(SECTIONS["Your own account"])["python"].split("pipeline.run")[0]

@@ -1,5 +1,6 @@
 """The pages in docs/: what they say about the tables is so, and what they say to do works."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -220,7 +221,10 @@ def changed(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "harvest_pipeline.py", tmp_path)
     changes = 0
-    for heading, text in sections("adding-a-stream.md").items():
+    # each block belongs to the file that the heading above it names
+    page = (DOCS / "adding-a-stream.md").read_text()
+    parts = re.split(r"^###? (.*)\n", page, flags=re.MULTILINE)
+    for heading, text in zip(parts[1::2], parts[2::2], strict=True):
         if not (file := re.search(r"`(\w+/.*)`$", heading)):
             continue
         path = tmp_path / file[1]
@@ -234,7 +238,7 @@ def changed(tmp_path: Path) -> Path:
             lines[place:place] = [line for _, line in added]
             path.write_text("\n".join(lines) + "\n")
             changes += 1
-    assert changes == 4
+    assert changes == 7
     return tmp_path
 
 
@@ -292,3 +296,25 @@ def test_a_stream_can_be_added_as_it_says(
     assert [row["id"] for row in rows] == sorted(row["id"] for row in expected)
     assert names == list(expected[0])
     assert types["updated_at"] == "TIMESTAMP WITH TIME ZONE"
+
+    # the report, with what it is compared with
+    streams = ["--resources", "time_users,time_entries,users"]
+    for command in ([], ["verify", "--json"]):
+        done = subprocess.run(
+            [sys.executable, *arguments[:1], *command, *streams],
+            cwd=changed,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    outcomes = {each["stream"]: each["outcome"] for each in json.loads(done.stdout)["streams"]}
+    assert outcomes == dict.fromkeys(("users", "time_entries", "time_users"), "equal")
+    with duckdb.connect(str(changed / "harvest.duckdb"), read_only=True) as connection:
+        (reported,) = connection.execute(
+            "SELECT sum(total_hours) FROM harvest_data.time_users"
+        ).fetchall()
+        (stored,) = connection.execute(
+            "SELECT sum(rounded_hours) FROM harvest_data.time_entries"
+        ).fetchall()
+    assert reported == stored

@@ -3,27 +3,40 @@
 import inspect
 import re
 from pathlib import Path
+from typing import Set
+
+import pytest
 
 from harvest import harvest_source
-from harvest.settings import STREAMS
+from harvest.settings import STREAMS, Stream
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+STREAMS_PAGE = (ROOT / "docs" / "streams.md").read_text()
+SETTINGS_PAGE = (ROOT / "docs" / "command-line.md").read_text()
 
 FRESH = {
     "list": "changes, by `updated_since`",
     "whole": "whole, each run",
+    "yearly": "this year and the last, each run",
     "child": "for new and changed {parent}; for all of them daily",
     "report": "windows of time",
 }
 
 
+def path_of(stream: Stream) -> str:
+    query = "&".join(f"{name}={value}" for name, value in stream.params.items())
+    path = f"{stream.path}?{query}" if query else stream.path
+    return path.replace("{id}", f"{{{stream.parent_key}}}")
+
+
 def test_the_table_of_streams() -> None:
-    rows = re.findall(r"^\| (\w+) \| `(/[^`]*)` \| ([^|]*) \| ([^|]*) \|$", README, re.MULTILINE)
+    line = r"^\| (\w+) \| `(/[^`]*)` \| ([^|]*) \| ([^|]*) \|$"
+    rows = re.findall(line, STREAMS_PAGE, re.MULTILINE)
     expected = [
         (
             stream.name,
-            stream.path.replace("{id}", f"{{{stream.parent_key}}}"),
+            path_of(stream),
             FRESH[stream.kind].format(parent=stream.parent),
             ", ".join(stream.key) or "none",
         )
@@ -33,7 +46,7 @@ def test_the_table_of_streams() -> None:
 
 
 def test_the_table_of_settings() -> None:
-    section = README.split("### Settings")[1].split("\n### ")[0]
+    section = SETTINGS_PAGE.split("## Settings")[1]
     named = {
         name
         for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
@@ -41,7 +54,9 @@ def test_the_table_of_settings() -> None:
     }
     assert named == set(inspect.signature(harvest_source).parameters)
     for name, parameter in inspect.signature(harvest_source).parameters.items():
-        if isinstance(parameter.default, (int, float)):
+        if isinstance(parameter.default, bool):
+            assert f"| `{name}` | {str(parameter.default).lower()} |" in section
+        elif isinstance(parameter.default, (int, float)):
             assert f"{parameter.default:g}" in section, name
 
 
@@ -49,6 +64,32 @@ def test_the_short_readme_names_every_stream() -> None:
     short = (ROOT / "harvest" / "README.md").read_text()
     named = set(re.findall(r"\w+", short.split("| resources |")[1].split("\n\n")[0]))
     assert named >= set(STREAMS)
+
+
+def anchors(page: str) -> Set[str]:
+    """The anchors of the headings of a page, as GitHub makes them."""
+    plain = [re.sub(r"[^\w\- ]", "", head) for head in re.findall(r"^#+ (.*)$", page, re.MULTILINE)]
+    return {head.lower().replace(" ", "-") for head in plain}
+
+
+def test_the_number_of_streams_in_words() -> None:
+    for page in (*PAGES, ROOT / "harvest" / "README.md"):
+        for number in re.findall(r"\b(\d+) (?:\w+ )?streams\b", page.read_text()):
+            # what other tools have is told in the pages about them, and beside ours
+            assert int(number) == len(STREAMS) or "migrating" in page.name, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"\w+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text()), link
 
 
 def test_the_requirements_are_the_same() -> None:
