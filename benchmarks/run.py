@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import requests
-from harvest.resources import windows
+from harvest.streams.due import report_windows
 
 from harvest.settings import PER_PAGE, STREAMS
 
@@ -84,14 +84,17 @@ class Sandbox:
         wanted = dict.fromkeys(streams)
         if any(STREAMS[name].feature for name in streams):
             wanted["company"] = None
-        total = 0
+        # who asks; and, before single users are, whether there is paid time off
+        total = 1 + any(STREAMS[name].optional and STREAMS[name].parent for name in streams)
         for stream in (STREAMS[name] for name in wanted):
             if stream.kind == "report":
                 total += self._windows()
             elif stream.parent_role:
                 total += parents["managers"]
             elif stream.parent:
-                total += counts[stream.parent]
+                total += counts[stream.parent] * (2 if stream.per_year else 1)
+            elif stream.per_year:
+                total += 2
             else:
                 total += max(1, math.ceil(counts.get(stream.name, 1) / PER_PAGE))
         return total
@@ -102,7 +105,7 @@ class Sandbox:
             last = self._get(f"/{stream}")["links"]["last"]
             days += [row["spent_date"] for row in self._get(last)[stream]]
         tomorrow = date.today() + timedelta(days=1)
-        return len(windows("year", date.fromisoformat(min(days)), tomorrow))
+        return len(report_windows("year", date.fromisoformat(min(days)), tomorrow))
 
     def _get(self, address: str) -> Any:
         url = f"{self.url}/v2{address}" if address.startswith("/") else address

@@ -36,7 +36,9 @@ def expected_sums(account: Account) -> Dict[str, Decimal]:
             tables = {stream: [row], **{f"{stream}__{name}": lists[name] for name in lists}}
             for table, rows in tables.items():
                 for column in decimals(table):
-                    found[f"{table}.{column}"] += sum(each.get(column) or 0 for each in rows)
+                    found[f"{table}.{column}"] += sum(
+                        Decimal(each.get(column) or 0) for each in rows
+                    )
     return {name: value.normalize() for name, value in found.items()}
 
 

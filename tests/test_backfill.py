@@ -56,7 +56,7 @@ def test_the_range_arrives_and_nothing_else(copy: Copy, span: List[str]) -> None
     days = {str(row["spent_date"]) for row in copy.table("time_entries")}
     assert {min(days), max(days)} == set(span)
     # the company says whether there are expenses
-    assert set(copy.requests()) == {"/company", "/time_entries", "/expenses"}
+    assert set(copy.requests()) == {"/users/me", "/company", "/time_entries", "/expenses"}
     assert "incremental" not in str(stored_state(copy))
     # the first normal run knows nothing of it
     copy.run()
@@ -75,7 +75,8 @@ def test_a_range_of_several_pages(copy: Copy, span: List[str]) -> None:
     copy.server.account.clock.advance(60)
     copy.run("time_entries", start_date=span[0], end_date=span[1])
     assert ids(copy, "time_entries") == within(copy.server, "time_entries", *span)
-    assert copy.requests() == ["/time_entries"] * 3
+    # who asks, and the pages
+    assert copy.requests() == ["/users/me", *["/time_entries"] * 3]
 
 
 def test_what_was_loaded_before_stays(copy: Copy, span: List[str]) -> None:
@@ -186,7 +187,7 @@ def test_the_script(server: Server, span: List[str]) -> None:
     assert done.returncode == 0, done.stderr
     assert f"{'time_entries':<40}{len(found):>10,}" in done.stdout
     # it compares nothing, and so removes nothing
-    assert [record.path for record in server.requests] == ["/time_entries"]
+    assert [record.path for record in server.requests] == ["/users/me", "/time_entries"]
     assert "Compared" not in done.stdout
 
 

@@ -39,7 +39,7 @@ class HarvestOAuth2(OAuth2ClientCredentials):
         TransientError: The request for one failed, and may succeed later.
     """
 
-    refresh_token: TSecretStrValue = None  # type: ignore[assignment]
+    refresh_token: Optional[TSecretStrValue] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -156,14 +156,17 @@ async def backfilled_rows(
             "With end_date, rows are added to what is there and do not replace it:"
             " leave out either end_date or the full refresh."
         )
-    async for item in context.guard(stream, _backfilled(context, stream)):
-        yield item
-
-
-async def _backfilled(context: Context, stream: Stream) -> Items:
     first, last = backfilled_days(context)
     if first > last:
         return
+    items = _backfilled(context, stream, first, last)
+    async for item in context.guard(stream, items):
+        yield item
+
+
+async def _backfilled(
+    context: Context, stream: Stream, first: date, last: date
+) -> Items:
     # rows can come into the range by being edited, too: `updated_at` tells
     span = {"from": first, "to": last}
     async for page in pages(context.client, stream, span, "updated_at"):
