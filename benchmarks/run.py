@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import requests
-from harvest.streams.due import report_windows
 
 from harvest.settings import PER_PAGE, STREAMS
+from harvest.streams.due import report_windows
 
 from .load import ACCOUNT_ID, DUCKDB, LOADERS, TOKEN
 
