@@ -275,6 +275,35 @@ def test_every_stream_is_refused(server: Server) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_list_that_is_not_known_is_its_own_refusal(server: Server) -> None:
+    """404 of one list, where others answer, does not make the account an unknown one."""
+    copy = Copy(server)
+    copy.run(*FEW)
+    before = snapshot(copy)
+    server.missing = {"clients"}
+    copy.run(*FEW)
+    assert copy.skipped() == {"clients": "Harvest does not know it for this account (404)"}
+    assert snapshot(copy)["clients"] == before["clients"]
+    copy.check("users", "invoices")
+
+
+def test_whole_tables_are_left_alone_by_an_owner_who_sees_less(server: Server) -> None:
+    """A manager's reports and budgets are those of a part of the account."""
+    copy = Copy(server)
+    copy.run()
+    before = snapshot(copy)
+    server.owned_by("manager")
+    copy.run(substream_refresh_hours=0)
+    after = snapshot(copy)
+    for table in ("project_budget", "time_clients", "uninvoiced", "pto_allocations"):
+        assert after[table] == before[table], table
+        assert "may see less" in copy.skipped()[table]
+    assert after["time_entries"] == before["time_entries"]
+    # what is read anew by this owner is this owner's
+    copy.run("clients", "project_budget", full_refresh=True)
+    assert "project_budget" not in copy.skipped()
+
+
 FEATURES = ["expense_feature", "invoice_feature", "estimate_feature", "team_feature"]
 
 

@@ -28,6 +28,7 @@ RATE = "Harvest's rate limit was reached (429)"
 PASSING: Dict[str, Tuple[str, Dict[str, Any], str]] = {
     "429 in seconds": ("status", {"code": 429, "retry_after": 0}, RATE),
     "429 without saying": ("status", {"code": 429}, RATE),
+    "408": ("status", {"code": 408}, "Harvest answered 408"),
     "500": ("status", {"code": 500}, "Harvest answered 500"),
     "502": ("status", {"code": 502}, "Harvest answered 502"),
     "503": ("status", {"code": 503, "retry_after": 0}, "Harvest answered 503"),

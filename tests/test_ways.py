@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harvest import harvest_source
+from harvest import HarvestError, harvest_source
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
@@ -124,3 +124,25 @@ def test_unforeseen_fields_stay_columns(said: pytest.LogCaptureFixture) -> None:
         }
         assert "archive_reason" not in columns
         assert "did not receive any data" not in said.text
+
+
+@pytest.mark.parametrize("name", ["report_lookback_days", "substream_refresh_hours"])
+def test_a_negative_number_is_refused(copy: Copy, name: str) -> None:
+    with pytest.raises(HarvestError, match=f"{name} is -1, but must not be less than 0"):
+        copy.source(**{name: -1})
+
+
+def test_fixed_fees(server: Server) -> None:
+    """Harvest's own default, unless asked for; then the stored windows are read again."""
+    copy = Copy(server)
+    reports = [name for name, stream in STREAMS.items() if stream.fixed_fees]
+    copy.run(*reports, report_lookback_days=0)
+    assert not [record for record in server.requests if "include_fixed_fee" in record.query]
+    copy.run(*reports, report_lookback_days=0)
+    settled = len(copy.requests())
+    copy.run(*reports, report_lookback_days=0, include_fixed_fee=True)
+    assert len(copy.requests()) > settled
+    asked = [record for record in server.requests if record.path.startswith("/reports/")]
+    assert {record.query["include_fixed_fee"] for record in asked} == {"true"}
+    copy.run(*reports, report_lookback_days=0, include_fixed_fee=True)
+    assert len(copy.requests()) == settled

@@ -6,6 +6,8 @@ from typing import Any, Callable, Coroutine, Dict, List, Set
 
 from dlt.common.schema.typing import TTableSchema
 
+from ..exceptions import AccessRefused
+
 
 @dataclass
 class Run:
@@ -29,9 +31,10 @@ class Run:
 
     async def once(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Return what a coroutine gives that several wait for, and that runs once."""
-        if name not in self._tasks:
-            self._tasks[name] = asyncio.ensure_future(ask())
-        return await asyncio.shield(self._tasks[name])
+        task = self._tasks.get(name)
+        if task is None or (task.done() and _failed(task)):
+            task = self._tasks[name] = asyncio.ensure_future(ask())
+        return await asyncio.shield(task)
 
     def end(self, name: str) -> None:
         """Say that a stream was read to its end."""
@@ -41,3 +44,9 @@ class Run:
     async def ended(self, name: str) -> None:
         """Wait until a stream was read to its end."""
         await self._ended.setdefault(name, asyncio.Event()).wait()
+
+
+def _failed(task: "asyncio.Future[Any]") -> bool:
+    """Return whether another attempt makes sense: a refusal is an answer."""
+    error = None if task.cancelled() else task.exception()
+    return task.cancelled() or not isinstance(error, (AccessRefused, type(None)))
