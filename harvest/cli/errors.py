@@ -118,7 +118,9 @@ def explain(error: BaseException) -> str:
     chain = [*causes(error)]
     for each in chain:
         if isinstance(each, HarvestError):
-            return str(each)
+            # the source knows arguments; here they are options
+            share = r"max_deleted_share=([\d.]+)"
+            return re.sub(share, r"--max-deleted-share \1", str(each))
     for each in reversed(chain):
         for kind, sentence in SENTENCES:
             if isinstance(each, kind) and (said := sentence(each)):
