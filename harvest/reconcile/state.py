@@ -41,7 +41,8 @@ class SourceState:
 
     def was_tried(self, stream: str) -> bool:
         """Return whether a load has read a stream, or has tried to."""
-        return stream in self.values.get("resources", {}) or self.was_created(stream)
+        # the load notes on whose behalf it asks
+        return stream in self.values.get("owners", {}) or self.was_created(stream)
 
     def starts(self) -> Dict[str, str]:
         """Return the `start_date` with which the tables of streams were begun."""
