@@ -4,12 +4,16 @@ BIN := .venv/bin
 # what goes into dlt's verified-sources, whose lines have 88 characters
 SOURCE := harvest harvest_pipeline.py
 
-.PHONY: demo test test-long test-examples test-bigquery test-engines notebook benchmark benchmark-large lint clean
+.PHONY: demo test test-all test-long test-examples test-bigquery test-engines notebook benchmark benchmark-large lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
 
 test: .venv/.test lint
+	$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/test_by_hand.py
+
+# the long ones as well: every way in which tables are changed by hand, on two databases
+test-all: .venv/.test lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # the randomized tests at length: thousands of sequences, for hours
