@@ -1,4 +1,4 @@
-"""How the schema differs from what Harvest sends, by one page of each stream."""
+"""Differences between the schema and one page of each stream."""
 
 import asyncio
 import re

@@ -5,7 +5,7 @@ import re
 from ..exceptions import HarvestError
 
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "‘": "’", "«": "»"}  # noqa: RUF001
-"""What opens and what closes a quotation, as shells and word processors write them."""
+"""The marks of a quotation, opening and closing, as shells and word processors have."""
 
 
 def clean(value: str, name: str = "access_token") -> str:

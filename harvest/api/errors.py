@@ -1,4 +1,4 @@
-"""What goes wrong with requests, in words: what passes, and what does not."""
+"""Failed requests in words: those worth another attempt, and those that are not."""
 
 from datetime import datetime, timezone  # noqa: I251
 from email.utils import parsedate_to_datetime

@@ -1,4 +1,4 @@
-"""What the command line does: load, verify, say what would be read."""
+"""The commands: load, verify, and say what would be read."""
 
 import time
 from typing import Any, Dict, NamedTuple, Optional, Sequence
@@ -17,7 +17,7 @@ from .structure import check_structure, prepare_refresh
 
 
 class Loaded(NamedTuple):
-    """What a run did.
+    """The outcome of a run.
 
     Attributes:
         pipeline (dlt.Pipeline): The pipeline, whose `dataset()` reads what is there.

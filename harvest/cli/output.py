@@ -1,4 +1,4 @@
-"""What is printed: for people, and as JSON."""
+"""The printed reports: for people, and as JSON."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a PostgreSQL database must have before anything is loaded."""
+"""Checks of a PostgreSQL database, before anything is loaded."""
 
 from typing import List, Sequence
 

@@ -17,7 +17,7 @@ TYPED = ("duckdb", "postgres")
 
 
 class Fault(NamedTuple):
-    """What is wrong with a table.
+    """A fault of a table.
 
     Attributes:
         table (str): Its name.
