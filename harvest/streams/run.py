@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Callable, Coroutine, Dict, List, Set
+from typing import Any, Callable, Coroutine, Dict, List
 
 from dlt.common.schema.typing import TTableSchema
 
@@ -17,7 +17,6 @@ class Run:
         load_id (str): dlt's name of the load; empty without a pipeline.
         requests_before (int): Requests that were made before it.
         skipped (Dict[str, str]): Streams that are left out, and why.
-        read (Set[str]): Streams that were read to their end.
         absent (List[TTableSchema]): Tables of lists that the destination lacks.
     """
 
@@ -25,7 +24,6 @@ class Run:
     requests_before: int
     absent: List[TTableSchema]
     skipped: Dict[str, str] = field(default_factory=dict)
-    read: Set[str] = field(default_factory=set)
     _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
     _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -38,7 +36,6 @@ class Run:
 
     def end(self, name: str) -> None:
         """Say that a stream was read to its end."""
-        self.read.add(name)
         self._ended.setdefault(name, asyncio.Event()).set()
 
     async def ended(self, name: str) -> None:
