@@ -731,7 +731,7 @@ def test_the_script_verifies_and_repairs(server: Server) -> None:
     assert run("verify", env=env).returncode == 1
     done = run(env=env)
     assert done.returncode == 0, done.stderr
-    assert "1 rows that are gone there removed" in done.stdout
+    assert "1 deleted rows removed" in done.stdout
     done = run("verify", env=env)
     assert done.returncode == 0, done.stdout
 

@@ -23,7 +23,7 @@ class Connection:
         schema_name (str): The schema of its `harvest_source`.
 
     Raises:
-        HarvestError: dlt cannot read such a destination, or columns have other names.
+        HarvestError: dlt cannot read such a destination.
     """
 
     def __init__(self, pipeline: dlt.Pipeline, schema_name: str) -> None:
@@ -33,13 +33,6 @@ class Connection:
         self._viewed: Set[str] = set()
         self._counts: Dict[str, Optional[int]] = {}
         self._there: Optional[Dict[str, Set[str]]] = None
-        if self.schema.naming.make_path("client", "id") != "client__id":
-            naming = self.schema.naming.name()
-            raise HarvestError(
-                f"The tables of {pipeline.dataset_name} are named by the convention"
-                f" {naming} (SCHEMA__NAMING), and only those of snake_case, dlt's"
-                " default, can be compared with Harvest."
-            )
         with pipeline.destination_client(schema_name) as client:
             self.in_files = isinstance(client, FilesystemClient)
             if not isinstance(client, WithSqlClient):

@@ -121,7 +121,9 @@ def declare_tables(schema: Schema) -> None:
     Raises:
         HarvestError: The project names columns in another way than the file.
     """
-    if schema.naming.PATH_SEPARATOR != "__":
+    # a function as destination gets rows as they are, which dlt calls direct as well
+    set_by_hand = dlt.config.get("schema.naming")
+    if set_by_hand and schema.naming.PATH_SEPARATOR != "__":
         raise HarvestError(
             f"SCHEMA__NAMING is {schema.naming.name()}, which names nested columns"
             " otherwise than client__id, as the tables of this source have them: leave"
