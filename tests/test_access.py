@@ -9,9 +9,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy, truth
-from tests.test_answers import sentence, snapshot
-from tests.test_change import long_account
-from tests.test_script import environment, run
+from tests.helpers import long_account, sentence, snapshot
+from tests.script import environment, run
 
 FEW = ("company", "clients", "roles", "users", "cost_rates", "invoices", "time_team")
 

@@ -8,18 +8,18 @@ from collections import Counter
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Tuple
 
 import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from harvest import HarvestError
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
+from tests.helpers import sentence, snapshot
 from tests.processes import Run
-from tests.test_script import environment, run
+from tests.script import environment, run
 
 SCRIPT = Path(__file__).parent.parent / "harvest_pipeline.py"
 SOME = ("clients", "tasks", "time_entries", "invoices", "invoice_messages", "roles", "time_team")
@@ -80,31 +80,6 @@ def copy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Copy:
     runtime(monkeypatch, REQUEST_TIMEOUT="0.3")
     # windows small, as without a Retry-After a whole one is waited for
     return Copy(server, rate_window=0.1, report_rate_window=0.1)
-
-
-def sentence(error: BaseException) -> str:
-    """The message for the user, below what dlt wraps it in."""
-    cause: Any = error
-    while not isinstance(cause, HarvestError):
-        cause = cause.__cause__
-        assert cause, f"no HarvestError in {error!r}"
-    assert "\n" not in str(cause)
-    return str(cause)
-
-
-def snapshot(copy: Copy) -> Dict[str, List[Any]]:
-    """Every table as it is, dlt's own included."""
-    with copy.pipeline.sql_client() as client:
-        schema = copy.pipeline.dataset_name
-        with client.execute_query(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s", schema
-        ) as found:
-            names = sorted(name for (name,) in found.fetchall())
-        tables = {}
-        for name in names:
-            with client.execute_query(f'SELECT * FROM "{schema}"."{name}"') as cursor:
-                tables[name] = sorted(map(str, cursor.fetchall()))
-        return tables
 
 
 @pytest.mark.parametrize("kind", PASSING)

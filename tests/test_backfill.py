@@ -8,8 +8,8 @@ import pytest
 from harvest import harvest_source
 from sandbox import Server
 from tests.copy import Copy
-from tests.test_destinations import Delta
-from tests.test_script import environment, one_sentence, run
+from tests.lakes import Delta
+from tests.script import environment, one_sentence, run
 
 DATED = ("time_entries", "expenses")
 

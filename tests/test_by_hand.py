@@ -12,7 +12,7 @@ from dlt.pipeline.helpers import pipeline_drop
 
 from sandbox import Server
 from tests.copy import Copy
-from tests.test_script import environment, run
+from tests.script import environment, run
 
 SOME = ("clients", "roles", "time_entries", "invoices", "invoice_payments", "time_team")
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List
 
 import pytest
 
@@ -10,9 +10,8 @@ from sandbox import Account, Server
 from sandbox.clock import Clock, stamp
 from sandbox.server import RequestRecord
 from tests.copy import Copy
+from tests.helpers import after_page_1, long_account
 
-LONG = 2150
-"""Rows of a list that has a second page."""
 HOURS = 3600
 
 
@@ -20,31 +19,6 @@ def cursor(copy: Copy, stream: str) -> str:
     """Where a stream stands."""
     state = copy.pipeline.state["sources"]["harvest"]["resources"][stream]
     return str(state["incremental"]["updated_at"]["last_value"])
-
-
-def after_page_1(server: Server, stream: str, change: Callable[[], Any]) -> None:
-    """Makes a change once the first page of a list was answered, and before any other is."""
-    done: List[bool] = []
-
-    def once(record: RequestRecord) -> None:
-        # the others wait for the lock until it is done
-        with server.account.lock:
-            if not done and {"page", "cursor"} & record.query.keys():
-                done.append(True)
-                change()
-
-    server.before(f"/{stream}", once, times=None)
-
-
-def long_account(*streams: str, clock: Optional[Clock] = None) -> Account:
-    """An account with many rows of some streams, none of them of this minute."""
-    account = Account.generate(seed=3, time_entries=60, years=0.5, clock=clock)
-    for stream in streams:
-        fields = {"expenses": {"total_cost": 10}, "invoices": {"line_items": []}}.get(stream, {})
-        for _ in range(LONG - len(account.rows(stream))):
-            account.add(stream, **fields)
-    account.clock.advance(60)
-    return account
 
 
 # ---------------------------------------------------------------- the cursor and the clocks

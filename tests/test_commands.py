@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from sandbox import Server
-from tests.test_script import environment
+from tests.script import environment
 
 ROOT = Path(__file__).parent.parent
 PAGES = [

@@ -14,7 +14,7 @@ import pytest
 from sandbox import Account, Server
 from tests.copy import Copy
 from tests.processes import Run
-from tests.test_script import environment, run
+from tests.script import environment, run
 
 SOME = (
     "company",

@@ -11,7 +11,7 @@ from harvest.drift import drift, kind_of
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
-from tests.test_script import environment, run
+from tests.script import environment, run
 
 
 def found_in(server: Server, *arguments: str) -> Dict[str, Any]:

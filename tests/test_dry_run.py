@@ -12,7 +12,7 @@ import pytest
 
 from harvest.settings import STREAMS
 from sandbox import Account, Server
-from tests.test_script import environment, one_sentence, run
+from tests.script import environment, one_sentence, run
 
 PATHS = {re.sub("{id}", "{}", stream.path): name for name, stream in STREAMS.items()}
 PATHS["/users/me"] = "owner"

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from sandbox import Server
-from tests.test_script import environment
+from tests.script import environment
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Server
-from tests.test_script import ROOT, counts, environment, run
+from tests.script import ROOT, counts, environment, run
 
 
 def scaffold(destination: str, location: Path = ROOT) -> None:

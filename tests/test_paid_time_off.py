@@ -7,7 +7,7 @@ import pytest
 from harvest.settings import STREAMS
 from sandbox import TIME_OFF, Account, Server
 from tests.copy import Copy
-from tests.test_answers import snapshot
+from tests.helpers import snapshot
 
 FEW = ("clients", "users", *TIME_OFF)
 

@@ -14,7 +14,7 @@ from harvest.progress import Progress
 from harvest.streams.context import context_of
 from sandbox import Account, Server
 from tests.copy import Copy
-from tests.test_script import ROOT, environment, run
+from tests.script import ROOT, environment, run
 
 pty = pytest.importorskip("pty")
 

@@ -187,7 +187,9 @@ def sequences(examples: int) -> Any:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_any_sequence(group: str, tmp_path: Path) -> None:
+def test_any_sequence(group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # by default, a rate limit that stays reached is waited for for an hour
+    monkeypatch.setenv("RUNTIME__REQUEST_MAX_RETRY_DELAY", "0.1")
     played = count()
 
     # the same sequences each time

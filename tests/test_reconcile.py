@@ -2,18 +2,19 @@
 
 import json
 from datetime import date, timedelta
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable, Dict, List
 
 import dlt
 import pytest
 
 from harvest import HarvestError, harvest_source
-from harvest.reconcile import Outcome, Result, reconcile, verify
+from harvest.reconcile import reconcile, verify
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
-from tests.test_destinations import Delta, Parquet
-from tests.test_script import environment, run
+from tests.helpers import check, differing, heal, removed, repair, sql
+from tests.lakes import Delta, Parquet
+from tests.script import environment, run
 
 REPORTS = [name for name, stream in STREAMS.items() if stream.kind == "report"]
 
@@ -22,39 +23,6 @@ REPORTS = [name for name, stream in STREAMS.items() if stream.kind == "report"]
 def postgres_copy(server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch) -> Copy:
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
     return Copy(server, "postgres")
-
-
-def heal(copy: Copy, *streams: str, **options: Any) -> Result:
-    """One run as the script does it: a load, and then the reconciliation."""
-    copy.run(*streams, **options.pop("load", {}))
-    return repair(copy, *streams, **options)
-
-
-def repair(copy: Copy, *streams: str, **options: Any) -> Result:
-    how = {name: options.pop(name) for name in ("deleted", "max_deleted_share") if name in options}
-    return reconcile(copy.pipeline, copy.source(*streams, **options), **how)
-
-
-def check(copy: Copy, *streams: str) -> Result:
-    return verify(copy.pipeline, copy.source(*streams))
-
-
-def differing(result: Result) -> Set[str]:
-    return streams(result, "different")
-
-
-def streams(result: Result, outcome: Outcome) -> Set[str]:
-    return {each.stream for each in result.comparisons if each.outcome == outcome}
-
-
-def sql(copy: Copy, statement: str) -> None:
-    """Changes the destination by hand; `{}` stands for the dataset and a dot."""
-    with copy.pipeline.sql_client() as client:
-        client.execute_sql(statement.replace("{}", f"{copy.pipeline.dataset_name}."))
-
-
-def removed(copy: Copy) -> Set[Any]:
-    return {(row["stream"], row["id"]) for row in copy.table("removed_rows")}
 
 
 def test_a_whole_copy_is_equal(server: Server, destination: str) -> None:

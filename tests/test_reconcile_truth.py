@@ -11,8 +11,8 @@ from harvest.settings import STREAMS
 from sandbox import Account, Server
 from sandbox.fields import Fields
 from tests.copy import Copy, Row
-from tests.test_destinations import Delta
-from tests.test_reconcile import check, differing, heal, removed, repair, sql, streams
+from tests.helpers import check, differing, heal, removed, repair, sql, streams
+from tests.lakes import Delta
 
 ENTRIES = ("time_entries", "clients")
 

@@ -29,7 +29,7 @@ from harvest.cli.lock import bucket_lock, file_lock
 from sandbox import Account, Server
 from tests.copy import Copy
 from tests.processes import Run
-from tests.test_script import ROOT, counts, environment, one_sentence, run
+from tests.script import ROOT, counts, environment, one_sentence, run
 
 SOME = ("--resources", "clients,tasks")
 

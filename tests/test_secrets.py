@@ -19,8 +19,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from harvest import HarvestError, harvest_source
 from sandbox import Account, Server
 from tests.copy import Copy
-from tests.test_answers import sentence, snapshot
-from tests.test_script import environment, run
+from tests.helpers import sentence, snapshot
+from tests.script import environment, run
 
 ROOT = Path(__file__).parent.parent
 SECRETS = {

@@ -3,6 +3,7 @@
 It is for whoever runs the source as it is; nothing else in `harvest/` imports it.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -71,7 +72,10 @@ def _done(
     from ..progress import Progress
     from ..streams.context import context_of
     from . import commands, output
+    from .memory import take_little_memory
 
+    take_little_memory()
+    _leave_out_dlt_notes()
     dates = {"start_date": options.start_date, "end_date": options.end_date}
     settings = {name: value for name, value in dates.items() if value}
     source = commands.selected(make_source(**settings), options.resources)
@@ -117,6 +121,17 @@ def _drift(options: "argparse.Namespace", source: "DltSource", progress: Any) ->
 def _complain(text: str) -> None:
     with suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
+
+
+def _leave_out_dlt_notes() -> None:
+    """Drop dlt's warnings that hints for merging mean nothing where all is replaced."""
+    from dlt.common import logger
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return "column hint is only applied when" not in record.getMessage()
+
+    if logger.LOGGER:
+        logger.LOGGER.addFilter(is_news)
 
 
 def _open_streams() -> None:

@@ -15,6 +15,7 @@ from dlt.pipeline.configuration import PipelineConfiguration
 
 from .. import HarvestError
 from .lock import destination_lock, file_lock
+from .memory import limit_duckdb
 from .postgres import check_postgres
 
 MakePipeline = Callable[[], dlt.Pipeline]
@@ -61,6 +62,8 @@ def opened(
             layout = pipeline.config.dataset_name_layout or "%s"
             pipeline.dataset_name = layout % dataset
         _refuse(pipeline)
+        if database_file(pipeline):
+            limit_duckdb(pipeline)
         lock = destination_lock(pipeline) if writes else nullcontext()
         with lock, _no_empty_database(pipeline):
             if writes:

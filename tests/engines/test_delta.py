@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from sandbox import Server
 from tests.copy import Copy, Row, truth
-from tests.test_destinations import Delta
+from tests.lakes import Delta
 
 Ask = Callable[[str], "pa.Table"]
 """Answers a query in SQL."""

@@ -1,0 +1,31 @@
+"""Settings by which a run takes little memory, where the user has none of their own."""
+
+import os
+from typing import Any
+
+import dlt
+import pyarrow as arrow
+
+WORKERS = 3
+"""Tables that are loaded at once. dlt's 20 take a connection and room to merge each."""
+
+DUCKDB = {"memory_limit": "100MB", "threads": 2}
+"""DuckDB runs inside of this process. By default it takes up to 80 % of the machine's
+memory; each of its threads needs a part of it."""
+
+
+def take_little_memory() -> None:
+    """Load few tables at once, and give memory back that is not used any more."""
+    if dlt.config.get("load.workers") is None:
+        dlt.config["load.workers"] = WORKERS
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
+        # Arrow's own allocator keeps what it once had
+        arrow.set_memory_pool(arrow.system_memory_pool())
+
+
+def limit_duckdb(pipeline: dlt.Pipeline) -> None:
+    """Limit the memory of a DuckDB file, unless `global_config` says otherwise."""
+    config: Any = pipeline.destination_client().config
+    if not config.credentials.global_config:
+        config.credentials.global_config = DUCKDB
+        pipeline.destination.config_params["credentials"] = config.credentials
