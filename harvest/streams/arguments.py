@@ -122,7 +122,7 @@ def declare_tables(schema: Schema) -> None:
         HarvestError: The project names columns in another way than the file.
     """
     # a function as destination gets rows as they are, which dlt calls direct as well
-    set_by_hand = dlt.config.get("schema.naming")
+    set_by_hand: Optional[str] = dlt.config.get("schema.naming")
     if set_by_hand and schema.naming.PATH_SEPARATOR != "__":
         raise HarvestError(
             f"SCHEMA__NAMING is {schema.naming.name()}, which names nested columns"
