@@ -10,9 +10,9 @@ demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
 
 test: .venv/.test lint
-	$(BIN)/python -m pytest -n auto --dist worksteal --ignore tests/test_by_hand.py
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 
-# the long ones as well: every way in which tables are changed by hand, on two databases
+# the long ones as well: on PostgreSQL, too, by chance, and with large accounts
 test-all: .venv/.test lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
 

@@ -156,12 +156,14 @@ def _run_script(
     out: Path,
     err: Path,
 ) -> None:
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    dlt.current.run_context().reload()
-    for number, path in ((1, out), (2, err)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    # a file that cannot be read is for the script to tell of
+    with suppress(Exception):
+        dlt.current.run_context().reload()
     sys.argv = [str(script), *arguments]
     sys.path[:1] = [str(script.parent)]
     runpy.run_path(str(script), run_name="__main__")

@@ -107,6 +107,7 @@ BROKEN: Dict[str, List[str]] = {
 """What people do, and what the load says; nothing where it heals that."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sql", list(BROKEN))
 def test_changed_by_hand(place: Place, sql: str) -> None:
     place.load()
@@ -129,6 +130,7 @@ def test_changed_by_hand(place: Place, sql: str) -> None:
     place.check()
 
 
+@pytest.mark.long
 def test_dropped_by_dlt(place: Place) -> None:
     """As after `dlt pipeline harvest drop clients`: verify says so, and the load heals it."""
     place.load()

@@ -299,6 +299,7 @@ CHANGES = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(
     max_examples=6,
     deadline=None,

@@ -107,6 +107,7 @@ def test_the_blocks_of_a_section(title: str, env: Dict[str, str], tmp_path: Path
             assert duckdb.sql(statement).fetchall()
 
 
+@pytest.mark.long
 def test_the_commands_in_the_text(env: Dict[str, str], postgres: str, tmp_path: Path) -> None:
     assert len(COMMANDS) >= 12
     copied()

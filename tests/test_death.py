@@ -156,6 +156,7 @@ def test_killed_at_any_moment(library: Library, seed: int) -> None:
         library.check()
 
 
+@pytest.mark.long
 def test_killed_at_any_time_of_the_first_run(library: Library) -> None:
     rng = Random(1)
     for _ in range(4):
@@ -194,6 +195,7 @@ def test_two_runs_at_once(library: Library, first: bool, later: float) -> None:
 # ---------------------------------------------------------------- a full disk
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [20_000, 300_000])
 def test_the_disk_is_full(server: Server, size: int) -> None:
     library = Library(server)
@@ -251,6 +253,7 @@ def test_the_database_goes_away_during_extraction(
     library.check()
 
 
+@pytest.mark.long
 def test_the_database_goes_away_at_any_time(server: Server, database: Database) -> None:
     library = Library(server, "postgres")
     rng = Random(2)

@@ -156,6 +156,7 @@ def test_requirements_name_dlt_without_extras() -> None:
     assert dlt.specifier
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tool", LINT)
 def test_their_linters_pass(checkout: Path, tool: str) -> None:
     export(checkout)
@@ -198,6 +199,7 @@ print(*SourceReference.SOURCES)
     assert "harvest" in done.stdout
 
 
+@pytest.mark.long
 def test_its_tests_pass(checkout: Path) -> None:
     export(checkout)
     python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/harvest", folder=checkout)

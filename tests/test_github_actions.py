@@ -51,6 +51,7 @@ def test_it_is_a_workflow_that_never_runs_twice_at_once(workflow: Any) -> None:
     assert list(workflow["jobs"]) == ["load"]
 
 
+@pytest.mark.long
 def test_the_second_run_reads_what_changed(
     workflow: Any, server: Server, database: str, tmp_path: Path
 ) -> None:

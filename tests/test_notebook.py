@@ -102,6 +102,7 @@ def test_the_committed_file_has_its_outputs(notebook: Any) -> None:
     assert not re.search(r"/(tmp|root|home|Users)/|\\Users\\|Traceback|Warning", written)
 
 
+@pytest.mark.long
 def test_from_a_clone_to_the_pictures(tmp_path: Path) -> None:
     """With the commands of the README, and nothing installed but what they install."""
     ((kind, commands),) = SECTIONS[NOTEBOOK]

@@ -186,6 +186,7 @@ def sequences(examples: int) -> Any:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("group", GROUPS)
 def test_any_sequence(group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # by default, a rate limit that stays reached is waited for for an hour

@@ -654,6 +654,7 @@ def test_a_slip_of_the_pen_in_a_long_list(long: Account) -> None:
         assert {row["id"] for row in copy.table("time_entries")} == {row["id"] for row in rows}
 
 
+@pytest.mark.long
 def test_two_hundred_thousand_entries() -> None:
     """The budget: 60 requests to verify, 80 to find and repair one deletion."""
     account = Account.generate(seed=1, time_entries=200_000)

@@ -3,6 +3,7 @@
 import os
 from typing import Any, Iterator, List, Set, Tuple
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def change(account: Account, step: Step) -> None:
         account.edit("time_entries", row["id"], touch=False, **fields)
 
 
+@pytest.mark.long
 @random
 @given(steps)
 def test_one_run_after_any_changes(sequence: List[Step]) -> None:
@@ -60,6 +62,7 @@ def test_one_run_after_any_changes(sequence: List[Step]) -> None:
             assert verify(copy.pipeline, copy.source()).equal
 
 
+@pytest.mark.long
 @random
 @given(
     st.integers(0, 10_000),

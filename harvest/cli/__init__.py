@@ -47,6 +47,7 @@ def main(
         return 0
     _open_streams()
     _unset_empty_variables()
+    _leave_out_dlt_notes()
     received = _note_signals()
     try:
         return _done(options, pipeline, source)
@@ -75,7 +76,6 @@ def _done(
     from .memory import take_little_memory
 
     take_little_memory()
-    _leave_out_dlt_notes()
     dates = {"start_date": options.start_date, "end_date": options.end_date}
     settings = {name: value for name, value in dates.items() if value}
     source = commands.selected(make_source(**settings), options.resources)
