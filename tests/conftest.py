@@ -3,6 +3,7 @@
 import logging
 import os
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Iterator
 
@@ -14,6 +15,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 
 from sandbox import Account, Server
+from sandbox.clock import Clock
 from tests.copy import Copy
 
 ROOT = Path(__file__).parent.parent
@@ -59,10 +61,19 @@ def destination(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def begun() -> datetime:
+    return datetime.now(timezone.utc)
+
+
 @pytest.fixture
-def account() -> Account:
-    """A small account of every kind of row."""
-    return Account.generate(seed=7, time_entries=400, years=1.5)
+def account(begun: datetime) -> Account:
+    """A small account of every kind of row, the same for all tests of a process."""
+    clock = Clock()
+    clock.freeze(begun)
+    made = Account.generate(seed=7, time_entries=400, years=1.5, clock=clock)
+    clock.freeze(None)
+    return made
 
 
 @pytest.fixture

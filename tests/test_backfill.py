@@ -80,7 +80,7 @@ def test_a_range_of_several_pages(copy: Copy, span: List[str]) -> None:
 
 
 def test_what_was_loaded_before_stays(copy: Copy, span: List[str]) -> None:
-    copy.run()
+    copy.begin()
     before = stored_state(copy)
     account = copy.server.account
     account.clock.advance(60)

@@ -31,7 +31,7 @@ def test_reports_in_other_windows(copy: Copy, period: str) -> None:
 
 
 def test_nothing_changed(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     first = {name: copy.rows(name) for name in STREAMS}
     loaded = copy.run()
     asked = copy.requests()
@@ -47,7 +47,7 @@ def test_nothing_changed(copy: Copy) -> None:
 
 def test_changes_arrive(server: Server, destination: str) -> None:
     copy = Copy(server, destination)
-    copy.run()
+    copy.begin()
     for seed in range(3):
         server.account.change(seed=seed, count=40, kinds={"add", "edit", "bill"})
         copy.run(substream_refresh_hours=0, report_lookback_days=10_000)

@@ -27,7 +27,7 @@ def postgres_copy(server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch
 
 def test_a_whole_copy_is_equal(server: Server, destination: str) -> None:
     copy = Copy(server, destination)
-    copy.run()
+    copy.begin()
     state = json.dumps(copy.pipeline.state, default=str, sort_keys=True)
     server.requests.clear()
     result = check(copy)
@@ -45,7 +45,7 @@ def test_one_row_of_each_list_is_deleted(copy: Copy) -> None:
     lists = [name for name in STREAMS if STREAMS[name].kind == "list"]
     # others hang on nearly all of these that the account came with
     gone = {name: account.add(name)["id"] for name in ("clients", "users", "tasks")}
-    copy.run()
+    copy.begin()
     for stream in reversed(lists):
         gone.setdefault(stream, account.rows(stream)[-1]["id"])
         account.delete(stream, gone[stream])
@@ -58,7 +58,7 @@ def test_one_row_of_each_list_is_deleted(copy: Copy) -> None:
 
 def test_what_hangs_on_something_goes_with_it(copy: Copy) -> None:
     account = copy.server.account
-    copy.run()
+    copy.begin()
     payment = account.rows("invoice_payments")[0]["id"]
     with_message = {
         row["invoice_id"] for row in copy.table("invoice_messages") if row["invoice_id"]
@@ -87,7 +87,7 @@ def test_what_hangs_on_something_goes_with_it(copy: Copy) -> None:
 
 def test_a_user_and_all_that_is_theirs(copy: Copy) -> None:
     account = copy.server.account
-    copy.run()
+    copy.begin()
     user = account.rows("teammates")[0]
     manager = copy.table("teammates")[0]["user_id"]
     assert user
@@ -102,7 +102,8 @@ def test_a_user_and_all_that_is_theirs(copy: Copy) -> None:
 
 def test_a_project_and_its_entries(copy: Copy) -> None:
     account = copy.server.account
-    heal(copy)
+    copy.begin()
+    repair(copy)
     counts: Dict[int, int] = {}
     for row in account.rows("time_entries"):
         counts[row["project"]["id"]] = counts.get(row["project"]["id"], 0) + 1
@@ -118,7 +119,8 @@ def test_a_project_and_its_entries(copy: Copy) -> None:
 
 def test_every_row_of_a_month(server: Server, postgres_copy: Copy) -> None:
     account, copy = server.account, postgres_copy
-    heal(copy)
+    copy.begin()
+    repair(copy)
     month = account.rows("time_entries")[200]["spent_date"][:7]
     for stream in ("time_entries", "expenses"):
         for row in account.rows(stream):
@@ -132,7 +134,8 @@ def test_every_row_of_a_month(server: Server, postgres_copy: Copy) -> None:
 def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
     account = server.account
     copy = Copy(server, destination)
-    heal(copy)
+    copy.begin()
+    repair(copy)
     entries, expenses = account.rows("time_entries"), account.rows("expenses")
     billed = next(row for row in entries[150:] if row["invoice"])
     unbilled = next(row for row in entries[150:] if not row["invoice"] and row["billable"])
@@ -157,7 +160,8 @@ def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
 
 def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> None:
     copy = Copy(server, destination)
-    heal(copy)
+    copy.begin()
+    repair(copy)
     ids = sorted(row["id"] for row in server.account.rows("time_entries"))
     sql(copy, f"DELETE FROM {{}}time_entries WHERE id IN ({ids[3]}, {ids[200]})")
     sql(copy, f"UPDATE {{}}time_entries SET id = 77 WHERE id = {ids[100]}")
@@ -179,7 +183,7 @@ def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> Non
 
 
 def test_a_child_whose_parent_was_made_up(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     lost = copy.table("invoice_messages")[0]["id"]
     sql(copy, f"UPDATE {{}}invoice_messages SET invoice_id = 5 WHERE id = {lost}")
     repair(copy)
@@ -216,7 +220,7 @@ def test_old_periods_of_reports_stay_true(copy: Copy, period: str) -> None:
 
 def test_the_state_of_the_load_is_not_touched(copy: Copy) -> None:
     """Cursors and stored windows are the load's: a repair must not move them."""
-    copy.run()
+    copy.begin()
     account = copy.server.account
     entry = account.rows("time_entries")[-1]
     account.edit("time_entries", entry["id"], hours=3)
@@ -308,7 +312,7 @@ def test_what_is_left_out_stays_out(server: Server) -> None:
 
 def test_too_much_at_once(server: Server, postgres_copy: Copy) -> None:
     copy = postgres_copy
-    copy.run()
+    copy.begin()
     rows = server.account.rows("time_entries")
     for row in rows[:90]:
         server.account.delete("time_entries", row["id"])
@@ -324,7 +328,7 @@ def test_too_much_at_once(server: Server, postgres_copy: Copy) -> None:
 
 
 def test_a_refusal_removes_nothing(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     account = copy.server.account
     account.delete("expenses", account.rows("expenses")[0]["id"])
     account.delete("invoices", account.rows("invoices")[0]["id"])
@@ -339,7 +343,7 @@ def test_a_refusal_removes_nothing(copy: Copy) -> None:
 
 
 def test_a_list_that_is_suddenly_empty_removes_nothing(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     before = copy.rows("projects")
     nothing = {"per_page": 2000, "total_pages": 1, "total_entries": 0, "links": {}}
     copy.server.respond("/projects", {**nothing, "projects": []})
@@ -350,7 +354,7 @@ def test_a_list_that_is_suddenly_empty_removes_nothing(copy: Copy) -> None:
 
 def test_a_row_that_one_answer_lacks_is_asked_for_again(copy: Copy) -> None:
     """One answer without a row that lives is not enough to remove it."""
-    copy.run()
+    copy.begin()
     rows = copy.server.account.rows("tasks")
     about = {"per_page": 2000, "total_pages": 1, "total_entries": len(rows) - 1, "links": {}}
     asked: List[Any] = []
@@ -389,7 +393,7 @@ def test_a_failed_request_repairs_nothing(copy: Copy, path: str) -> None:
 
 
 def test_a_feature_that_is_switched_off(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     before = copy.rows("expenses")
     copy.server.account.company["expense_feature"] = False
     result = heal(copy)
@@ -438,7 +442,7 @@ def test_start_date(server: Server, postgres_copy: Copy) -> None:
 
 
 def test_another_account_is_not_compared(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     with Server(Account.generate(seed=8, time_entries=50), limits=False) as other:
         other.account_id = "2000002"
         other.accounts[0]["id"] = 2000002
@@ -497,7 +501,7 @@ def test_marking(server: Server, destination: str) -> None:
 
 
 def test_a_marked_row_that_comes_back(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     entry = copy.server.account.rows("time_entries")[7]
     sql(copy, f"UPDATE {{}}time_entries SET deleted_at = NOW() WHERE id = {entry['id']}")
     heal(copy, deleted="mark")
@@ -505,7 +509,7 @@ def test_a_marked_row_that_comes_back(copy: Copy) -> None:
 
 
 def test_ignoring(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     entry = copy.server.account.rows("time_entries")[7]
     copy.server.account.delete("time_entries", entry["id"])
     for _ in range(2):

@@ -107,7 +107,7 @@ def test_the_first_sync_makes_as_few_requests_as_can_be(copy: Copy) -> None:
 
 
 def test_a_run_with_nothing_changed(copy: Copy) -> None:
-    copy.run()
+    copy.begin()
     account = copy.server.account
     account.clock.advance(60)
     copy.run()
@@ -117,7 +117,7 @@ def test_a_run_with_nothing_changed(copy: Copy) -> None:
 @pytest.mark.parametrize("changed", [1, 5])
 def test_a_run_with_some_invoices_changed(copy: Copy, changed: int) -> None:
     """Each changed invoice costs two requests: its messages and its payments."""
-    copy.run()
+    copy.begin()
     account = copy.server.account
     account.clock.advance(60)
     for invoice in account.rows("invoices")[:changed]:
@@ -130,7 +130,7 @@ def test_a_run_with_some_invoices_changed(copy: Copy, changed: int) -> None:
 
 def test_a_run_that_walks_all_parents_again(copy: Copy) -> None:
     """One listing of all parents takes the place of that of the changed ones."""
-    copy.run()
+    copy.begin()
     account = copy.server.account
     copy.run(substream_refresh_hours=0)
     assert asked(copy) == one_each() + moving_reports(account) + children(account)

@@ -50,6 +50,9 @@ def main(
     _leave_out_dlt_notes()
     received = _note_signals()
     try:
+        from .memory import take_little_memory
+
+        take_little_memory()
         return _done(options, pipeline, source)
     except (Exception, KeyboardInterrupt) as error:
         # a second signal ends it at once
@@ -73,12 +76,10 @@ def _done(
     from ..progress import Progress
     from ..streams.context import context_of
     from . import commands, output
-    from .memory import take_little_memory
 
-    take_little_memory()
     dates = {"start_date": options.start_date, "end_date": options.end_date}
-    settings = {name: value for name, value in dates.items() if value}
-    source = commands.selected(make_source(**settings), options.resources)
+    source = make_source(**{name: day for name, day in dates.items() if day})
+    source = commands.selected(source, options.resources)
     where: Dict[str, Any] = {"pipeline": pipeline, "dataset": options.dataset}
     where["destination"] = options.destination
     progress = Progress(context_of(source).client.rate_limits)
