@@ -86,8 +86,11 @@ class Copy:
         if self.pipeline.destination.destination_name != "duckdb":
             self.run()
             return
-        rows = {name: self.server.account.rows(name) for name in STREAMS if self._is_list(name)}
-        seen = hashlib.sha256(json.dumps([rows, self.settings["rate_limit"]]).encode()).hexdigest()
+        account = self.server.account
+        lists = [name for name, stream in STREAMS.items() if stream.kind == "list"]
+        settings = {n: each for n, each in self.settings.items() if not n.endswith("_url")}
+        parts = [settings, account.company, *map(account.rows, lists)]
+        seen = hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
         kept = Path(tempfile.gettempdir()) / f"first_run_{os.getpid()}_{seen}"
         if kept.exists():
             shutil.copy(kept, f"{self.pipeline.pipeline_name}.duckdb")
@@ -98,10 +101,6 @@ class Copy:
             self.run()
             shutil.copy(f"{self.pipeline.pipeline_name}.duckdb", kept)
             atexit.register(kept.unlink)
-
-    @staticmethod
-    def _is_list(stream: str) -> bool:
-        return STREAMS[stream].kind == "list"
 
     def skipped(self) -> Dict[str, str]:
         """Streams that the last run left out, and why."""

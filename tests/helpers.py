@@ -1,4 +1,4 @@
-"""What several test modules do to copies and accounts, and ask of them."""
+"""Run, compare, repair and change copies and accounts: shared by the test modules."""
 
 from typing import Any, Callable, Dict, List, Optional, Set
 

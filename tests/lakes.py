@@ -17,7 +17,7 @@ LATEST = """
     SELECT * FROM read_parquet('{folder}/{table}/*.parquet', union_by_name = true)
     QUALIFY _dlt_load_id = max(_dlt_load_id) OVER (PARTITION BY {key}) AND deleted_at IS NULL
 """
-"""What a reader of plain Parquet asks, as it stands in the README."""
+"""The query for the newest version of each row in plain Parquet files."""
 
 
 class Lake(Copy):

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Dict
 
@@ -30,8 +31,12 @@ def environment(server: Server, **settings: str) -> Dict[str, str]:
 def run(
     *arguments: str, env: Dict[str, str], script: Path = ROOT / "harvest_pipeline.py"
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs harvest_pipeline.py in a process of its own: exit code, and what it printed."""
-    return processes.run_script(script, arguments, env)
+    """Runs harvest_pipeline.py in a process of its own."""
+    if script.parent == ROOT:
+        return processes.run_script(script, arguments, env)
+    # a copy must import the harvest/ beside it, and not the one that a fork has
+    command = [sys.executable, str(script), *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def counts(dataset: str = "harvest_data", database: str = "harvest.duckdb") -> Dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the script sets so that a run takes little memory, and that one's own settings win."""
+"""The script limits the memory of a run, unless the user's settings say otherwise."""
 
 from pathlib import Path
 from typing import Any

@@ -99,6 +99,7 @@ def test_full_refresh(server: Server) -> None:
     server.requests.clear()
     done = run("--full-refresh", env=environment(server))
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     assert all("updated_since" not in record.query for record in server.requests)
     for stream, rows in server.account.counts().items():
         assert counts()[stream] == rows, stream

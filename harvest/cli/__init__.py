@@ -47,12 +47,12 @@ def main(
         return 0
     _open_streams()
     _unset_empty_variables()
-    _leave_out_dlt_notes()
     received = _note_signals()
     try:
         from .memory import take_little_memory
 
         take_little_memory()
+        _drop_notes_of_dlt()
         return _done(options, pipeline, source)
     except (Exception, KeyboardInterrupt) as error:
         # a second signal ends it at once
@@ -124,7 +124,7 @@ def _complain(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _leave_out_dlt_notes() -> None:
+def _drop_notes_of_dlt() -> None:
     """Drop dlt's warnings that hints for merging mean nothing where all is replaced."""
     from dlt.common import logger
 

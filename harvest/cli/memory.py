@@ -27,5 +27,5 @@ def limit_duckdb(pipeline: dlt.Pipeline) -> None:
     """Limit the memory of a DuckDB file, unless `global_config` says otherwise."""
     config: Any = pipeline.destination_client().config
     if not config.credentials.global_config:
-        config.credentials.global_config = DUCKDB
+        config.credentials.global_config = dict(DUCKDB)
         pipeline.destination.config_params["credentials"] = config.credentials
