@@ -17,7 +17,7 @@ import yaml
 Table = dict[str, Any]
 Tables = dict[str, Table]
 
-SCHEMA = Path(__file__).parents[1] / "harvest" / "harvest.schema.yaml"
+SCHEMA = Path(__file__).parents[1] / "harvest" / "schema.yaml"
 PAGE = Path(__file__).parent / "schema.md"
 
 DIAGRAMS = {
@@ -63,7 +63,7 @@ ALWAYS = {"project__id", "project_id", "user_assignment__id", "task_assignment__
 INTRODUCTION = """\
 # Tables and columns
 
-<!-- Made by docs/generate_schema_docs.py from harvest/harvest.schema.yaml: change that file, run
+<!-- Made by docs/generate_schema_docs.py from harvest/schema.yaml: change that file, run
      `python docs/generate_schema_docs.py`, and commit both. -->
 
 The Harvest source loads {streams} tables, one for each resource, {children} child tables for the

@@ -40,7 +40,7 @@ def blocks(text: str, language: str) -> List[str]:
 
 MIGRATIONS = ("migrating-from-airbyte.md", "migrating-from-tap-harvest.md")
 
-SCHEMA = yaml.safe_load((ROOT / "harvest" / "harvest.schema.yaml").read_text())["tables"]
+SCHEMA = yaml.safe_load((ROOT / "harvest" / "schema.yaml").read_text())["tables"]
 
 
 def mapping(page: str, section: str) -> List[Dict[str, Set[str]]]:

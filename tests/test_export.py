@@ -133,7 +133,7 @@ def test_everything_is_where_it_belongs(tmp_path: Path, checkout: Path) -> None:
         *("__init__.py", *sandbox, "test_harvest_source.py"),
     ]
     assert not [*checkout.rglob("__pycache__")]
-    for name in ("README.md", "harvest.schema.yaml", "requirements.txt"):
+    for name in ("README.md", "schema.yaml", "requirements.txt"):
         exported = checkout / "sources" / "harvest" / name
         assert exported.read_bytes() == (ROOT / "harvest" / name).read_bytes()
 

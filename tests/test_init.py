@@ -26,7 +26,7 @@ def scaffold(destination: str, location: Path = ROOT) -> None:
 
 def test_the_scaffolded_script_loads(tmp_path: Path, server: Server) -> None:
     scaffold("duckdb")
-    assert (tmp_path / "harvest" / "harvest.schema.yaml").exists()
+    assert (tmp_path / "harvest" / "schema.yaml").exists()
     assert "dlt[" in (tmp_path / "requirements.txt").read_text()
     assert "<configure me>" in (tmp_path / ".dlt" / "secrets.toml").read_text()
     env = environment(server)

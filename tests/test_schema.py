@@ -26,7 +26,7 @@ from harvest.settings import STREAMS
 
 ROOT = Path(__file__).resolve().parents[1]
 OPENAPI = ROOT.parent / "shared" / "harvest-openapi.yaml"
-SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "harvest" / "harvest.schema.yaml").read_text())
+SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "harvest" / "schema.yaml").read_text())
 DLT_TABLES = {"_dlt_version", "_dlt_loads"}
 TABLES: dict[str, Any] = {k: v for k, v in SCHEMA["tables"].items() if k not in DLT_TABLES}
 

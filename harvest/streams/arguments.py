@@ -1,13 +1,16 @@
 """The arguments of the source: what they may be, and what is made of them."""
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 from urllib.parse import urlsplit
 
 import dlt
+import yaml
 from dlt.common.schema import Schema
-from dlt.common.storages.schema_storage import SchemaStorage
+from dlt.common.schema.typing import TTableSchema
 from dlt.common.time import ensure_pendulum_datetime
 
 from ..api.auth import sign_in
@@ -114,9 +117,7 @@ class Arguments:
 
 
 def declare_tables(schema: Schema) -> None:
-    """Declare the tables of harvest.schema.yaml in the schema of a source.
-
-    dlt does so only if the source has the name that the file has.
+    """Declare the tables of schema.yaml in the schema of a source.
 
     Raises:
         HarvestError: The project names columns in another way than the file.
@@ -129,11 +130,23 @@ def declare_tables(schema: Schema) -> None:
             " otherwise than client__id, as the tables of this source have them: leave"
             " it out, or set snake_case."
         )
-    folder = Path(__file__).parent.parent
     if not schema.data_tables(include_incomplete=True):
-        declared = SchemaStorage.load_schema_file(str(folder), "harvest")
-        for table in declared.data_tables(include_incomplete=True):
+        for table in deepcopy(declared_tables()):
             schema.update_table(table)
+
+
+@lru_cache(maxsize=1)
+def declared_tables() -> List[TTableSchema]:
+    """Return the tables of schema.yaml.
+
+    dlt would find a file harvest.schema.yaml by itself, and read it with each
+    declaration of the source: that takes half a second.
+    """
+    text = (Path(__file__).parent.parent / "schema.yaml").read_text("utf-8")
+    # that of C comes with the packages of PyYAML, but not with every build
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    stored = yaml.load(text, loader)
+    return Schema.from_dict(stored).data_tables(include_incomplete=True)
 
 
 def _filled(value: Any) -> Optional[str]:
