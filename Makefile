@@ -52,7 +52,7 @@ notebook: .venv/.test
 benchmark: .venv/.test
 	$(BIN)/python -m benchmarks.run
 
-benchmark-large: .venv/.test
+benchmark-large: .venv/.test .venv-bigquery/.ready
 	$(BIN)/python -m benchmarks.run --large
 
 lint: .venv/.test

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
         take_little_memory()
         if options.destination == "duckdb":
             limit_duckdb(pipeline)
-    limits = {"rate_limit": 10**6, "report_rate_limit": 10**6}
+    limits = {} if options.limits else {"rate_limit": 10**6, "report_rate_limit": 10**6}
     began = time.perf_counter()
     pipeline.run(harvest(options.url, options.streams, limits))
     seconds = time.perf_counter() - began
@@ -61,6 +61,7 @@ def main() -> int:
     parser.add_argument("url", help="of a sandbox")
     parser.add_argument("--streams", type=lambda text: text.split(","), default=[])
     parser.add_argument("--lean", action="store_true", help="as harvest_pipeline.py sets it")
+    parser.add_argument("--limits", action="store_true", help="keep to Harvest's rate limits")
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
