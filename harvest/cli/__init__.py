@@ -77,8 +77,9 @@ def _done(
     from ..streams.context import context_of
     from . import commands, output
 
-    dates = {"start_date": options.start_date, "end_date": options.end_date}
-    source = make_source(**{name: day for name, day in dates.items() if day})
+    names = ("start_date", "end_date", "history")
+    given = {name: getattr(options, name) for name in names if getattr(options, name)}
+    source = make_source(**given)
     source = commands.selected(source, options.resources)
     where: Dict[str, Any] = {"pipeline": pipeline, "dataset": options.dataset}
     where["destination"] = options.destination

@@ -1,6 +1,7 @@
 """The commands: load, verify, and say what would be read."""
 
 import time
+from collections import Counter
 from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import dlt
@@ -9,6 +10,7 @@ from dlt.extract import DltSource
 
 from .. import HarvestError
 from ..dry_run import Forecast, forecast
+from ..history import keep_versions
 from ..reconcile import Result, reconcile, verify
 from ..settings import STREAMS
 from ..streams.context import context_of
@@ -26,6 +28,7 @@ class Loaded(NamedTuple):
         requests (int): Requests that the load took.
         seconds (float): Time that it took, comparing included.
         compared (Optional[Result]): What was found and repaired afterwards.
+        versions (Dict[str, int]): Versions of records that were added, by stream.
     """
 
     pipeline: dlt.Pipeline
@@ -34,6 +37,7 @@ class Loaded(NamedTuple):
     requests: int
     seconds: float
     compared: Optional[Result]
+    versions: Dict[str, int]
 
 
 def load(
@@ -72,7 +76,7 @@ def load(
         >>> load(harvest_source(start_date="2024-01-01"))
         >>> load(harvest_source(), destination="postgres").pipeline.dataset().clients
     """
-    began, before = time.monotonic(), context_of(source).client.requests_sent
+    began, sent = time.monotonic(), context_of(source).client.requests_sent
     with opened(pipeline, destination, dataset, writes=True) as ready:
         if progress:
             ready.collector = progress
@@ -82,13 +86,17 @@ def load(
             how = {"write_disposition": "replace", **prepare_refresh(ready, streams)}
         else:
             check_structure(ready, streams)
+        # where tables are broken, nothing can be made of them
+        before = {} if "refresh" in how else keep_versions(ready, source)
         ready.run(source, **how)
         loaded = what_was_loaded(ready)._replace(
-            requests=context_of(source).client.requests_sent - before
+            requests=context_of(source).client.requests_sent - sent
         )
         if deleted and not is_backfill(source):
             compared = reconcile(ready, source, deleted, max_deleted_share, deep)
             loaded = loaded._replace(compared=compared)
+        added = Counter(before) + Counter(keep_versions(ready, source, loaded.compared))
+        loaded = loaded._replace(versions=dict(added))
     return loaded._replace(seconds=time.monotonic() - began)
 
 
@@ -185,4 +193,5 @@ def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
         requests=0,
         seconds=0,
         compared=None,
+        versions={},
     )

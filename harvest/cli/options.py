@@ -69,6 +69,11 @@ def _what(parser: argparse.ArgumentParser) -> None:
         help="time entries and expenses of these days only, whatever was read before;"
         " 'interval': those of Airflow's data interval",
     )
+    parser.add_argument(
+        "--history",
+        metavar="A,B",
+        help="keep every version of the rows of these lists, such as projects,users",
+    )
     parser.add_argument("--destination", metavar="NAME", help="default: duckdb")
     parser.add_argument("--dataset", metavar="NAME", help="default: harvest_data")
 

@@ -52,6 +52,9 @@ def report(loaded: "Loaded", as_json: bool = False) -> None:
     )
     if loaded.compared is not None:
         _report_repairs(loaded.compared)
+    if loaded.versions:
+        counts = (f"{count:,} of {name}" for name, count in loaded.versions.items())
+        say(f"Versions kept: {', '.join(counts)}.")
 
 
 def _report_repairs(compared: "Result") -> None:

@@ -110,11 +110,16 @@ class Connection:
             )
         self._sql.native_connection.execute(f'CREATE TEMP VIEW "{name}" AS {select}')
 
+    def quoted(self, column: str) -> str:
+        """Return the name of a column in SQL."""
+        name: str = self._sql.escape_column_name(column)
+        return name
+
     def query(self, sql: str) -> List[Tuple[Any, ...]]:
         """Return the rows that a query gives."""
-        return [row for rows in self._batches(sql) for row in rows]
+        return [row for rows in self.batches(sql) for row in rows]
 
-    def _batches(self, sql: str) -> Iterator[List[Tuple[Any, ...]]]:
+    def batches(self, sql: str) -> Iterator[List[Tuple[Any, ...]]]:
         """Yield the rows that a query gives, batch by batch.
 
         A server may have closed the connection while Harvest was slow: it is opened

@@ -120,7 +120,7 @@ class StoredTables(Connection):
         if self.count(stream.name) is None:
             return ids
         sql = f"SELECT t.{stream.key[0]} FROM {self.source(stream.name, condition)}"
-        for rows in self._batches(sql):
+        for rows in self.batches(sql):
             ids.extend(row[0] for row in rows)
         return ids
 
@@ -177,8 +177,7 @@ class StoredTables(Connection):
             also (str): One more column, such as `t._dlt_id`.
         """
         columns = list(self.columns(table))
-        quote = self._sql.escape_column_name
-        names = [f"{alias}.{quote(name)}" for name in columns]
+        names = [f"{alias}.{self.quoted(name)}" for name in columns]
         if also:
             columns, names = [*columns, also], [*names, also]
         rows = self.query(f"SELECT {', '.join(names)} FROM {source}")

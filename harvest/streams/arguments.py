@@ -4,7 +4,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
 import dlt
@@ -19,6 +19,7 @@ from ..api.credentials import clean
 from ..api.rate_limit import shared_limit
 from ..api.session import Session
 from ..exceptions import HarvestError
+from ..settings import STREAMS
 from .context import Context
 from .lists import INTERVAL
 
@@ -40,6 +41,7 @@ class Arguments:
     substream_refresh_hours: float
     on_forbidden: str
     table_format: Optional[str]
+    history: Any
     user_agent: str
     base_url: str
     id_url: str
@@ -66,6 +68,7 @@ class Arguments:
             include_fixed_fee=self.include_fixed_fee,
             on_forbidden=self.on_forbidden,
             delta=_filled(self.table_format) == "delta",
+            history=_lists("history", self.history or ()),
         )
 
     def _check(self) -> None:
@@ -159,6 +162,19 @@ def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
         raise HarvestError(
             f"{name} is '{value}', but must be one of: {', '.join(allowed)}."
         )
+
+
+def _lists(name: str, value: Union[str, Sequence[str]]) -> Tuple[str, ...]:
+    """Return the names of lists, of which each row has an `updated_at`."""
+    listed = value.split(",") if isinstance(value, str) else value
+    names = [each.strip() for each in listed if each.strip()]
+    lists = tuple(each.name for each in STREAMS.values() if each.kind == "list")
+    for each in names:
+        if each not in (*lists, "all"):
+            raise HarvestError(
+                f"{name} names {each}, but must be all, or some of: {', '.join(lists)}."
+            )
+    return lists if "all" in names else tuple(names)
 
 
 def _url(name: str, url: str) -> str:

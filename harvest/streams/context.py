@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 from uuid import uuid4
 
 import dlt
@@ -47,6 +47,7 @@ class Context:
         include_fixed_fee (bool): Reports count the fees of fixed-fee projects.
         on_forbidden (str): `skip` or `raise`.
         delta (bool): Tables are Delta Lake's.
+        history (Tuple[str, ...]): Lists of which every version is kept.
     """
 
     client: HarvestClient
@@ -58,6 +59,7 @@ class Context:
     include_fixed_fee: bool
     on_forbidden: str
     delta: bool
+    history: Tuple[str, ...]
     _run: Optional[Run] = None
     _id: str = field(default_factory=lambda: uuid4().hex)
 

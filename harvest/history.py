@@ -1,0 +1,167 @@
+"""Every version of a record that was seen, in a table beside that of its stream."""
+
+from datetime import datetime, timezone  # noqa: I251
+from typing import Any, Dict, Iterator, Optional
+
+import dlt
+from dlt.extract import DltResource, DltSource
+
+from .reconcile import Result
+from .reconcile.destination import StoredTables
+from .streams.context import context_of
+from .typing import Rows
+
+STAMPS = ("valid_from", "seen_at", "deleted_at")
+"""What a version has besides the columns of its record."""
+TYPE = ("data_type", "precision", "scale")
+"""What it has of their hints."""
+
+
+def keep_versions(
+    pipeline: dlt.Pipeline, source: DltSource, compared: Optional[Result] = None
+) -> Dict[str, int]:
+    """Keep each version of the records in the streams of `harvest_source(history=...)`.
+
+    A table such as `projects_versions` gets a row for each record that is not as its
+    last version there, with all columns of `projects`, and `valid_from`: `updated_at`,
+    or, where a change left that alone, `seen_at`, the time of this call. A record that
+    was deleted gets a row with `deleted_at`.
+
+    Call it before a load as well: if the last run was killed, the load would replace
+    what that had seen.
+
+    Args:
+        pipeline (dlt.Pipeline): A pipeline that loads `harvest_source`.
+        source (DltSource): The `harvest_source`.
+        compared (Optional[Result]): What `reconcile` returned after the load. A record
+            is deleted only if its stream was compared with Harvest.
+
+    Returns:
+        Dict[str, int]: How many versions were added, by stream.
+
+    Example:
+        >>> source = harvest_source(history=["projects"])
+        >>> keep_versions(pipeline, source)
+        {}
+        >>> info = pipeline.run(source)
+        >>> keep_versions(pipeline, source, reconcile(pipeline, source))
+        {'projects': 2}
+    """
+    context = context_of(source)
+    wanted = [name for name in context.history if name in source.selected_resources]
+    if not wanted or source.schema.name not in pipeline.schemas:
+        return {}
+    results = compared.comparisons if compared else ()
+    sure = {each.stream for each in results if each.status == "equal"}
+    versions = [
+        Versions(StoredTables(pipeline, source.schema.name), name, name in sure)
+        for name in wanted
+    ]
+    added = {each.stream: count for each in versions if (count := each.count())}
+    if added:
+        kept = [
+            each.resource(context.delta) for each in versions if each.stream in added
+        ]
+        # as the files of the load are
+        form: Any = "parquet" if versions[0].stored.in_files else None
+        resources = DltSource(source.schema, source.section, kept)
+        pipeline.run(resources, loader_file_format=form)
+    return added
+
+
+class Versions:
+    """The versions of a stream's records that are still to be kept.
+
+    Args:
+        stored (StoredTables): The destination, for these alone: dlt reads several side
+            by side.
+        stream (str): Name of the stream.
+        deletions (bool): Records that are not there any more are deleted.
+    """
+
+    def __init__(self, stored: StoredTables, stream: str, deletions: bool) -> None:
+        self.stream = stream
+        self.stored = stored
+        self._table = f"{stream}_versions"
+        self._deletions = deletions
+        self._columns: Dict[str, Any] = {}
+
+    def count(self) -> int:
+        """Return how many there are; none while a part of the records is missing."""
+        stored = self.stored
+        with stored:
+            if lost := stored.absent(self._table):
+                # dlt takes a table that somebody dropped for one that is there
+                stored.restore(lost)
+        with stored:
+            if stored.count(self.stream) is None or stored.absent(self.stream):
+                return 0
+            self._columns = {
+                name: {key: value for key, value in column.items() if key in TYPE}
+                for name, column in stored.columns(self.stream).items()
+                if name[:4] != "_dlt" and name not in STAMPS
+            }
+            counts = (f"SELECT COUNT(*) {each}" for each in self._queries().values())
+            return sum(int(stored.query(each)[0][0]) for each in counts)
+
+    def resource(self, delta: bool) -> DltResource:
+        """Return what appends them to their table."""
+        stamps = {name: {"data_type": "timestamp"} for name in STAMPS}
+        kept: DltResource = dlt.resource(self._rows(), name=self._table)
+        kept.apply_hints(columns={**self._columns, **stamps})
+        if delta:
+            kept.apply_hints(table_format="delta")
+        return kept
+
+    def _rows(self) -> Iterator[Rows]:
+        now = datetime.now(timezone.utc)
+        with self.stored:
+            for alias, query in self._queries().items():
+                names = [self._value(alias, name) for name in self._columns]
+                select = f"SELECT {', '.join(names)}, v.updated_at {query}"
+                for page in self.stored.batches(select):
+                    yield [self._version(row, now, alias == "v") for row in page]
+
+    def _version(self, row: Any, now: datetime, is_gone: bool) -> Dict[str, Any]:
+        *values, before = row
+        version = dict(zip(self._columns, values, strict=True))
+        moved = version["updated_at"] != before and not is_gone
+        return {
+            **version,
+            "valid_from": version["updated_at"] if moved else now,
+            "seen_at": now,
+            "deleted_at": now if is_gone else None,
+        }
+
+    def _value(self, alias: str, name: str) -> str:
+        """Return a column of a record `r`, or of its last version `v`."""
+        there = alias == "r" or name in self.stored.columns(self._table)
+        return f"{alias}.{self.stored.quoted(name)}" if there else "NULL"
+
+    def _queries(self) -> Dict[str, str]:
+        """Return what follows on SELECT: changed records `r`, last versions `v`."""
+        stored = self.stored
+        records = f"(SELECT t.* FROM {stored.source(self.stream)}) r"
+        if not stored.columns(self._table) or stored.count(self._table) is None:
+            return {"r": f"FROM {records} CROSS JOIN (SELECT NULL AS updated_at) v"}
+        newest = "ROW_NUMBER() OVER (PARTITION BY w.id ORDER BY w.seen_at DESC) AS n"
+        versions = f"SELECT w.*, {newest} FROM {stored.name(self._table)} w"
+        last = f"(SELECT l.* FROM ({versions}) l WHERE l.n = 1) v"
+        pairs = [
+            (self._value("r", name), self._value("v", name)) for name in self._columns
+        ]
+        differs = [
+            f"{new} <> {old} OR ({new} IS NULL AND {old} IS NOT NULL)"
+            f" OR ({new} IS NOT NULL AND {old} IS NULL)"
+            for new, old in pairs
+        ]
+        found = {
+            "r": f"FROM {records} LEFT JOIN {last} ON v.id = r.id"
+            f" WHERE v.deleted_at IS NOT NULL OR {' OR '.join(differs)}"
+        }
+        if self._deletions:
+            found["v"] = (
+                f"FROM {last} LEFT JOIN {records} ON r.id = v.id"
+                " WHERE r.id IS NULL AND v.deleted_at IS NULL"
+            )
+        return found
