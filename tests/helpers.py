@@ -21,7 +21,8 @@ def heal(copy: Copy, *streams: str, **options: Any) -> Result:
 
 def repair(copy: Copy, *streams: str, **options: Any) -> Result:
     how = {name: options.pop(name) for name in ("deleted", "max_deleted_share") if name in options}
-    return reconcile(copy.pipeline, copy.source(*streams, **options), **how)
+    with copy.held():
+        return reconcile(copy.pipeline, copy.source(*streams, **options), **how)
 
 
 def check(copy: Copy, *streams: str) -> Result:

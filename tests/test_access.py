@@ -1,7 +1,7 @@
 """Sign-in and permission: what is refused stops the run, or leaves its table as it was."""
 
 import time
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -16,9 +16,9 @@ FEW = ("company", "clients", "roles", "users", "cost_rates", "invoices", "time_t
 
 
 @pytest.fixture
-def account() -> Account:
+def account(generated: Callable[..., Account]) -> Account:
     """As small as an account can be that has something of everything."""
-    return Account.generate(seed=3, time_entries=60, years=0.5)
+    return generated(seed=3, time_entries=60, years=0.5)
 
 
 def by_oauth(server: Server, **settings: Any) -> Copy:

@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 import dlt
 import pytest
@@ -70,9 +70,9 @@ def runtime(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
 
 
 @pytest.fixture
-def account() -> Account:
+def account(generated: Callable[..., Account]) -> Account:
     """As small as an account can be that has something of everything."""
-    return Account.generate(seed=3, time_entries=60, years=0.5)
+    return generated(seed=3, time_entries=60, years=0.5)
 
 
 @pytest.fixture

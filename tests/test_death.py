@@ -4,7 +4,7 @@ import os
 import time
 import uuid
 from random import Random
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import dlt
 import duckdb
@@ -33,9 +33,9 @@ ALWAYS = {"substream_refresh_hours": 0, "report_lookback_days": 10_000}
 
 
 @pytest.fixture
-def account() -> Account:
+def account(generated: Callable[..., Account]) -> Account:
     """As small as an account can be that has something of everything."""
-    return Account.generate(seed=3, time_entries=60, years=0.5)
+    return generated(seed=3, time_entries=60, years=0.5)
 
 
 class Database:

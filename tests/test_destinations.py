@@ -19,9 +19,9 @@ from tests.lakes import Delta, Lake, Parquet, known
 
 
 @pytest.fixture
-def account() -> Account:
+def account(generated: Callable[..., Account]) -> Account:
     """Smaller than elsewhere, and of two years all the same."""
-    return Account.generate(seed=7, time_entries=200, years=1.2)
+    return generated(seed=7, time_entries=200, years=1.2)
 
 
 def contents(copy: Copy) -> Dict[str, Any]:

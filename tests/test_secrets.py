@@ -33,9 +33,9 @@ SECRETS = {
 
 
 @pytest.fixture
-def account() -> Account:
+def account(generated: Callable[..., Account]) -> Account:
     """As small as an account can be that has something of everything."""
-    return Account.generate(seed=3, time_entries=60, years=0.5)
+    return generated(seed=3, time_entries=60, years=0.5)
 
 
 @pytest.fixture

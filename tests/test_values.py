@@ -27,9 +27,9 @@ TEXTS = [
 
 
 @pytest.fixture
-def account() -> Account:
+def account(generated: Callable[..., Account]) -> Account:
     """Enough of each kind of row, and not more."""
-    return Account.generate(seed=7, time_entries=120, years=0.8)
+    return generated(seed=7, time_entries=120, years=0.8)
 
 
 def serve(server: Server, stream: str, change: Callable[[List[Row]], Any]) -> None:

@@ -1,4 +1,4 @@
-"""The connection to a destination, which reads it with `pipeline.dataset()`."""
+"""The connection to a destination, which reads it by dlt's SQL client."""
 
 from contextlib import ExitStack, nullcontext, suppress
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
@@ -29,50 +29,45 @@ class Connection:
     def __init__(self, pipeline: dlt.Pipeline, schema_name: str) -> None:
         self.schema = pipeline.schemas[schema_name]
         self._pipeline = pipeline
-        self._dataset = pipeline.dataset(schema=self.schema)
         self._viewed: Set[str] = set()
         self._counts: Dict[str, Optional[int]] = {}
         self._there: Optional[Dict[str, Set[str]]] = None
-        with pipeline.destination_client(schema_name) as client:
-            self.in_files = isinstance(client, FilesystemClient)
-            if not isinstance(client, WithSqlClient):
-                raise HarvestError(
-                    f"{pipeline.dataset_name} cannot be compared with Harvest, since"
-                    " dlt reads nothing back from such a destination: load without"
-                    " comparing."
-                )
+        # once, since dlt looks up all settings with each client that it makes
+        client: Any = pipeline.destination_client(schema_name)
+        self.in_files = isinstance(client, FilesystemClient)
+        if not isinstance(client, WithSqlClient):
+            raise HarvestError(
+                f"{pipeline.dataset_name} cannot be compared with Harvest, since"
+                " dlt reads nothing back from such a destination: load without"
+                " comparing."
+            )
+        self._client = client
+        self._sql: Any = client.sql_client
         formats = {table.get("table_format") for table in self.schema.tables.values()}
         # plain files, of which the newest version of each row counts
         self.appends = self.in_files and "delta" not in formats
 
     def __enter__(self) -> "Connection":
         self._counts.clear()
-        self._there = self._look()
         self._open()
+        self._there = self._look()
         return self
 
     def _open(self) -> None:
         self._viewed.clear()
-        # dlt takes a connection that it could not close for an open one
-        self._dataset = self._pipeline.dataset(schema=self.schema)
-        self._dataset.__enter__()
+        self._sql.open_connection()
 
     def __exit__(self, *error: Any) -> None:
         with suppress(Exception):
             # a connection that the server has closed cannot be closed once more
-            self._dataset.__exit__(*error)
+            self._sql.close_connection()
 
     def _look(self) -> Optional[Dict[str, Set[str]]]:
         """Return the columns that each table has; None for files, which do not say."""
-        with self._pipeline.destination_client(self.schema.name) as client:
-            if self.in_files or not hasattr(client, "get_storage_tables"):
-                return None
-            tables = dict(client.get_storage_tables([*self.schema.tables]))
+        if self.in_files or not hasattr(self._client, "get_storage_tables"):
+            return None
+        tables = dict(self._client.get_storage_tables([*self.schema.tables]))
         return {name: {each.lower() for each in tables[name]} for name in tables}
-
-    @property
-    def _sql(self) -> Any:
-        return self._dataset.sql_client
 
     def name(self, table: str) -> str:
         """Return the name of a table in SQL."""
@@ -108,7 +103,8 @@ class Connection:
                 f"SELECT * FROM ({select}) QUALIFY _dlt_load_id"
                 f" = max(_dlt_load_id) OVER (PARTITION BY {version})"
             )
-        self._sql.native_connection.execute(f'CREATE TEMP VIEW "{name}" AS {select}')
+        view = f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}'
+        self._sql.native_connection.execute(view)
 
     def quoted(self, column: str) -> str:
         """Return the name of a column in SQL."""
