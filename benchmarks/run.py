@@ -273,17 +273,16 @@ def as_the_script(sandbox: Sandbox, destination: str, *options: str) -> Dict[str
 
 
 def lean(sandbox: Sandbox, destination: str, check: Checks) -> None:
-    """Loads with dlt's defaults and with what harvest_pipeline.py sets, and compares the two."""
-    default = as_the_script(sandbox, destination)
+    """Loads with what harvest_pipeline.py sets; into DuckDB with dlt's defaults, too."""
     ours = as_the_script(sandbox, destination, "--lean")
-    for what, one in (("dlt's defaults", default), ("harvest_pipeline.py", ours)):
-        print(f"{destination:<10} {what:<20} {json.dumps(one)}", flush=True)
-    factor = ours["seconds"] / default["seconds"]
-    check(
-        ours["peak"] < LEAN[destination] and factor <= SLOWER,
-        f"{destination}: {ours['peak']} MB (under {LEAN[destination]} wanted) in {factor:.2f}"
-        f" times the seconds of dlt's defaults ({SLOWER} wanted)",
-    )
+    print(f"{destination:<10} harvest_pipeline.py  {json.dumps(ours)}", flush=True)
+    most = LEAN[destination]
+    check(ours["peak"] < most, f"{destination}: {ours['peak']} MB (under {most} wanted)")
+    if destination == "duckdb":
+        default = as_the_script(sandbox, destination)
+        print(f"{destination:<10} dlt's defaults       {json.dumps(default)}", flush=True)
+        factor = ours["seconds"] / default["seconds"]
+        check(factor <= SLOWER, f"{factor:.2f} times the seconds of that ({SLOWER} wanted)")
 
 
 def benchmark(sizes: Sequence[int]) -> int:
@@ -299,7 +298,9 @@ def benchmark(sizes: Sequence[int]) -> int:
     check = Checks()
     for entries in sizes:
         with Sandbox.serving(entries, "--no-limits", "--unforeseen") as sandbox:
-            whole.append(measure(sandbox, "all 33 streams", "harvest", (), *unlimited()))
+            whole.append(
+                measure(sandbox, f"all {len(STREAMS)} streams", "harvest", (), *unlimited())
+            )
             if entries == sizes[0]:
                 lists = measure(sandbox, f"{len(LISTS)} lists", "harvest", LISTS, *unlimited())
                 plain = ["--duckdb", "{}", "--workers", "0"]

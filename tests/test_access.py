@@ -92,7 +92,7 @@ def test_a_refused_refresh_is_one_sentence(server: Server, wrong: str) -> None:
 
 def test_a_refresh_is_refused_in_the_middle(server: Server) -> None:
     copy = by_oauth(server)
-    copy.run(*FEW)
+    copy.begin(*FEW)
     before = snapshot(copy)
 
     def revoke(_: Any) -> None:
@@ -122,7 +122,7 @@ def test_sign_in_is_tried_again(server: Server) -> None:
 
 def test_the_token_of_another_is_refused_at_once(server: Server) -> None:
     copy = Copy(server)
-    copy.run(*FEW)
+    copy.begin(*FEW)
     before = snapshot(copy)
     with pytest.raises(PipelineStepFailed) as raised:
         copy.run(*FEW, access_token="made-up-value")
@@ -193,7 +193,7 @@ def test_a_list_is_refused_half_way(stream: str) -> None:
 
 def test_the_children_of_one_parent_are_refused(copy: Copy) -> None:
     account, server = copy.server.account, copy.server
-    copy.run("users", "cost_rates", "invoices", "invoice_payments")
+    copy.begin("users", "cost_rates", "invoices", "invoice_payments")
     before = copy.rows("cost_rates")
     for user in account.rows("users"):
         account.add("cost_rates", user_id=user["id"], amount=99)
@@ -258,7 +258,7 @@ def test_skip_is_the_default_and_no_error(server: Server) -> None:
 
 def test_every_stream_is_refused(server: Server) -> None:
     copy = Copy(server)
-    copy.run()
+    copy.begin()
     before = snapshot(copy)
     server.forbidden = set(STREAMS)
     with pytest.raises(PipelineStepFailed) as raised:
@@ -277,7 +277,7 @@ def test_every_stream_is_refused(server: Server) -> None:
 def test_a_list_that_is_not_known_is_its_own_refusal(server: Server) -> None:
     """404 of one list, where others answer, does not make the account an unknown one."""
     copy = Copy(server)
-    copy.run(*FEW)
+    copy.begin(*FEW)
     before = snapshot(copy)
     server.missing = {"clients"}
     copy.run(*FEW)
@@ -289,7 +289,7 @@ def test_a_list_that_is_not_known_is_its_own_refusal(server: Server) -> None:
 def test_whole_tables_are_left_alone_by_an_owner_who_sees_less(server: Server) -> None:
     """A manager's reports and budgets are those of a part of the account."""
     copy = Copy(server)
-    copy.run()
+    copy.begin()
     before = snapshot(copy)
     server.owned_by("manager")
     copy.run(substream_refresh_hours=0)
@@ -311,7 +311,7 @@ def test_features_that_are_switched_off_are_not_asked_for(
     copy: Copy, full_refresh: bool, said: pytest.LogCaptureFixture
 ) -> None:
     server = copy.server
-    copy.run()
+    copy.begin()
     lacking = [stream for stream in STREAMS.values() if stream.feature]
     assert {stream.feature for stream in lacking} == set(FEATURES)
     before = {stream.name: copy.rows(stream.name) for stream in lacking}
@@ -331,7 +331,7 @@ def test_features_that_are_switched_off_are_not_asked_for(
 
 def test_a_failed_run_empties_no_table(copy: Copy) -> None:
     """Nor does it any that is written whole, also when everything was to be replaced."""
-    copy.run()
+    copy.begin()
     before = snapshot(copy)
     copy.server.faults.add("/reports/project_budget", "status", times=None, code=422)
     for full_refresh in (False, True):

@@ -105,7 +105,7 @@ def test_it_never_gets_better(copy: Copy, kind: str, stream: str) -> None:
     """Nothing of the run is loaded, and the next one goes on from the last good state."""
     fault, details, words = {**PASSING, **FINAL}[kind]
     account, server = copy.server.account, copy.server
-    copy.run(*SOME)
+    copy.begin(*SOME)
     before = snapshot(copy)
     state = copy.pipeline.state["sources"]
     account.change(seed=5, count=25, kinds={"add", "edit", "bill"})

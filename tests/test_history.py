@@ -16,41 +16,22 @@ from harvest.cli.commands import load
 from harvest.history import keep_versions
 from sandbox import Account, Server
 from sandbox.fields import Fields
-from tests.copy import Copy, Row, plain
+from tests.copy import Copy, Row
 from tests.destinations import script_load
 from tests.helpers import check, sql
 from tests.lakes import Delta, Parquet
 from tests.processes import Run
 from tests.script import environment, run
 from tests.test_random import folder
+from tests.versions import SOME, check_stamps, documented_queries, kept, one_history, record
 
 LONG = int(os.environ.get("LONG") or 0)
 """As in test_random.py."""
-SOME = ("clients", "projects", "tasks")
-OWN = ("valid_from", "seen_at", "deleted_at")
 
 
 @pytest.fixture
-def account() -> Account:
-    return Account.generate(seed=3, time_entries=40, years=0.4)
-
-
-def record(row: Row) -> Row:
-    """A row without what dlt and the version add to it, and without its nulls."""
-    return {
-        name: plain(value)
-        for name, value in row.items()
-        if value is not None and name[:4] != "_dlt" and name not in OWN
-    }
-
-
-def kept(copy: Copy, stream: str) -> Dict[int, List[Row]]:
-    """The versions of each record, oldest first."""
-    found: Dict[int, List[Row]] = defaultdict(list)
-    if f"{stream}_versions" in copy.pipeline.default_schema.tables:
-        for row in sorted(copy.table(f"{stream}_versions"), key=lambda row: row["seen_at"]):
-            found[row["id"]].append(row)
-    return found
+def account(generated: Callable[..., Account]) -> Account:
+    return generated(seed=3, time_entries=40, years=0.4)
 
 
 class Observer:
@@ -93,19 +74,6 @@ class Observer:
                 found = [None if row["deleted_at"] else record(row) for row in rows]
                 assert found == expected[key], f"{stream} {key}"
                 check_stamps(rows)
-
-
-def check_stamps(rows: List[Row]) -> None:
-    """A version is valid since Harvest changed it; else since it was noticed."""
-    before = None
-    for row in rows:
-        if row["deleted_at"]:
-            assert row["deleted_at"] == row["seen_at"] == row["valid_from"]
-        elif row["updated_at"] == before:
-            assert row["valid_from"] == row["seen_at"]
-        else:
-            assert row["valid_from"] == row["updated_at"]
-        before = row["updated_at"]
 
 
 class Step(NamedTuple):
@@ -221,37 +189,6 @@ def test_any_history_on_postgres(
     any_history()
 
 
-def one_history(copy: Copy, **how: Any) -> None:
-    """An edit, a silent change, a deletion, and runs in which nothing happens."""
-    account, settings = copy.server.account, {"resources": SOME, "history": ["projects"], **how}
-    first, second = [row["id"] for row in account.rows("projects")][:2]
-    loaded = script_load(copy, **settings)
-    count = len(account.rows("projects"))
-    assert loaded.versions == {"projects": count}
-    assert script_load(copy, **settings).versions == {}
-
-    account.clock.advance(60)
-    account.edit("projects", first, budget=1234.56)
-    assert script_load(copy, **settings).versions == {"projects": 1}
-    account.edit("projects", first, touch=False, budget=None)
-    assert script_load(copy, **settings).versions == {"projects": 1}
-    account.delete("projects", second)
-    assert script_load(copy, **settings).versions == {"projects": 1}
-    assert script_load(copy, full_refresh=True, **settings).versions == {}
-
-    versions = kept(copy, "projects")
-    assert [row["budget"] for row in versions[first]][1:] == [plain(1234.56), None]
-    edited, silent = versions[first][1:]
-    assert edited["valid_from"] == edited["updated_at"] == silent["updated_at"]
-    assert silent["valid_from"] == silent["seen_at"] > edited["seen_at"]
-    before, gone = versions[second]
-    assert record(before) == record(gone)
-    assert gone["deleted_at"] == gone["valid_from"] == gone["seen_at"] > before["seen_at"]
-    assert sum(map(len, versions.values())) == count + 3
-    for rows in versions.values():
-        check_stamps(rows)
-
-
 @pytest.mark.parametrize("deleted", ["remove", "mark"])
 def test_versions_on_duckdb(server: Server, deleted: str) -> None:
     one_history(Copy(server), deleted=deleted)
@@ -271,6 +208,10 @@ def test_versions_in_files(
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(Path("lake").absolute()))
     copy = lake(server)
     one_history(copy, **({"table_format": "delta"} if lake is Delta else {}))
+
+
+def test_the_documented_queries(server: Server, destination: str) -> None:
+    documented_queries(Copy(server, destination))
 
 
 def test_everything_that_has_updated_at(server: Server) -> None:

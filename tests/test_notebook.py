@@ -23,7 +23,10 @@ from tests.test_commands import NOTEBOOK, SECTIONS
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "notebooks" / "explore_harvest.ipynb"
 
-QUESTIONS = ("hours", "utilization", "budgets", "uninvoiced", "ageing", "payment", "rates")
+QUESTIONS = (
+    *("hours", "utilization", "budgets", "uninvoiced", "ageing", "payment", "rates"),
+    "raised",
+)
 """The cells that draw: each has one picture."""
 
 TODAY = date(2026, 6, 30)
@@ -174,14 +177,15 @@ def test_the_sandbox(notebook: Any, tmp_path: Path) -> None:
     assert by_currency(said["rates"]) == {
         currency: pytest.approx(row, abs=0.06) for currency, row in facts.rates().items()
     }
+    assert numbers(said["raised"]) == pytest.approx(facts.raised(), abs=0.006)
 
 
 def test_an_account_of_ones_own(
     notebook: Any, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line is changed, and the rest is in the configuration.
+    """One line is changed, and the rest is in the configuration. A later run sees a budget raised.
 
-    This one has expenses switched off, so that tables are missing that the questions ask.
+    This account has expenses switched off, so that tables are missing that the questions ask.
     """
     server.account.company["expense_feature"] = False
     settings = cells(notebook)["settings"]
@@ -199,9 +203,23 @@ def test_an_account_of_ones_own(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     run(notebook, tmp_path)
     assert "Studio Tamarisk: 400 time entries" in printed(notebook)["ask"]
-    assert drawn(notebook) == dict.fromkeys(QUESTIONS, 1)
+    assert drawn(notebook) == dict.fromkeys(QUESTIONS[:-1], 1)
+    assert printed(notebook)["raised"] == "No budget in hours was changed since the first run.\n"
     assert all("expense_feature is switched off" in warning for warning in warned(notebook))
     assert (tmp_path / "harvest_notebook.duckdb").exists()
+
+    account = server.account
+    worked = {row["project"]["id"] for row in account.rows("time_entries")}
+    project = next(
+        row
+        for row in account.rows("projects")
+        if row["budget_by"] == "project" and not row["budget_is_monthly"] and row["id"] in worked
+    )
+    account.edit("projects", project["id"], budget=project["budget"] + 1000)
+    run(notebook, tmp_path)
+    assert drawn(notebook) == dict.fromkeys(QUESTIONS, 1)
+    assert numbers(printed(notebook)["raised"])[0] == 1
+    assert all("expense_feature is switched off" in warning for warning in warned(notebook))
 
 
 class Facts:
@@ -261,6 +279,19 @@ class Facts:
                 over[unit][0] += 1
                 over[unit][1] += row["budget_spent"] - row["budget"]
         return len(rows), over
+
+    def raised(self) -> List[float]:
+        """How many budgets the notebook raises, and how far that one was over it."""
+        rows = [
+            row
+            for row in self.account.rows("project_budget")
+            if row["is_active"]
+            and row["budget_by"] == "project"
+            and not row["budget_is_monthly"]
+            and row["budget_spent"] > row["budget"]
+        ]
+        least = min(rows, key=lambda row: row["budget_spent"] / row["budget"])
+        return [1, least["budget_spent"] - least["budget"], 0]
 
     def uninvoiced(self) -> Dict[str, List[float]]:
         """All, those days, how much is older, and hours without a rate where there are any."""

@@ -43,7 +43,7 @@ def test_an_account_without_it_loads_everything_else(
 @pytest.mark.parametrize("answer", ["403", "404"])
 def test_what_was_loaded_stays_when_it_is_refused(server: Server, answer: str) -> None:
     copy = Copy(server)
-    copy.run(*TIME_OFF)
+    copy.begin(*TIME_OFF)
     before = snapshot(copy)
     server.paid_time_off = answer
     copy.run("clients", *TIME_OFF, substream_refresh_hours=0)
@@ -65,7 +65,7 @@ def test_rows_load_under_whatever_name(server: Server, key: str) -> None:
 def test_changes_and_deletions_arrive(server: Server, destination: str) -> None:
     account = server.account
     copy = Copy(server, destination)
-    copy.run(*TIME_OFF)
+    copy.begin(*TIME_OFF)
     copy.check(*TIME_OFF)
     account.clock.advance(60)
     account.edit("pto_requests", account.rows("pto_requests")[0]["id"], notes="changed")

@@ -373,7 +373,7 @@ def test_a_row_that_one_answer_lacks_is_asked_for_again(copy: Copy) -> None:
 @pytest.mark.parametrize("path", ["/tasks", "/time_entries", "/reports/time/team"])
 def test_a_failed_request_repairs_nothing(copy: Copy, path: str) -> None:
     streams = ("time_entries", "expenses", "tasks", "time_team", "expenses_team")
-    copy.run(*streams)
+    copy.begin(*streams)
     account = copy.server.account
     account.delete("time_entries", account.rows("time_entries")[-1]["id"])
     account.delete("expenses", account.rows("expenses")[-1]["id"])
@@ -403,7 +403,7 @@ def test_a_feature_that_is_switched_off(copy: Copy) -> None:
 
 
 def test_only_the_selected_streams(copy: Copy) -> None:
-    copy.run("clients", "time_entries", "time_team")
+    copy.begin("clients", "time_entries", "time_team")
     account = copy.server.account
     assert {each.stream for each in check(copy).comparisons} == {
         *("clients", "time_entries", "time_team")
@@ -453,7 +453,7 @@ def test_another_account_is_not_compared(copy: Copy) -> None:
 
 
 def test_a_backfill_is_not_compared(copy: Copy) -> None:
-    copy.run("time_entries")
+    copy.begin("time_entries")
     days = {"start_date": "2024-01-01", "end_date": "2024-01-31"}
     with pytest.raises(HarvestError, match="end_date"):
         verify(copy.pipeline, copy.source(**days))
@@ -704,7 +704,7 @@ def test_the_script_verifies_and_repairs(server: Server) -> None:
     assert run("verify", env=env).returncode == 1
     done = run(env=env)
     assert done.returncode == 0, done.stderr
-    assert "1 deleted rows removed" in done.stdout
+    assert "1 deleted row removed" in done.stdout
     done = run("verify", env=env)
     assert done.returncode == 0, done.stdout
 

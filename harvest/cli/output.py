@@ -47,8 +47,8 @@ def report(loaded: "Loaded", as_json: bool = False) -> None:
     for name, reason in loaded.skipped.items():
         say(f"{name:<40}   skipped: {reason}")
     say(
-        f"{sum(loaded.rows.values()):,} rows loaded into {where} with"
-        f" {loaded.requests:,} requests in {loaded.seconds:.0f} s."
+        f"{_counted(sum(loaded.rows.values()), 'row')} loaded into {where} with"
+        f" {_counted(loaded.requests, 'request')} in {loaded.seconds:.0f} s."
     )
     if loaded.compared is not None:
         _report_repairs(loaded.compared)
@@ -68,12 +68,16 @@ def _report_repairs(compared: "Result") -> None:
     windows = sum(len(each.windows) for each in compared.comparisons)
     done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}
     say(
-        f"Compared with Harvest in {compared.requests:,} requests: {gone:,} deleted"
-        f" rows {done[compared.deleted]}, {again:,} written again, {windows:,} windows"
-        " of reports read again."
+        f"Compared with Harvest in {_counted(compared.requests, 'request')}:"
+        f" {_counted(gone, 'deleted row')} {done[compared.deleted]}, {again:,} written"
+        f" again, {_counted(windows, 'window')} of reports read again."
     )
     for sentence in compared.unrepaired:
         say(sentence)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def report_forecast(found: "Forecast", as_json: bool = False) -> None:
@@ -121,7 +125,8 @@ def report_comparison(result: "Result", as_json: bool = False) -> None:
     found: Counter[str] = Counter(each.outcome for each in result.comparisons)
     kinds = ("equal", "different", "not compared", "not covered")
     counts = ", ".join(f"{found[kind]} {kind}" for kind in kinds if found[kind])
-    say(f"{len(result.comparisons)} streams, {result.requests:,} requests: {counts}.")
+    streams = _counted(len(result.comparisons), "stream")
+    say(f"{streams}, {_counted(result.requests, 'request')}: {counts}.")
 
 
 def as_data(result: "Result") -> Dict[str, Any]:

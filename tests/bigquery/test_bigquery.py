@@ -11,6 +11,7 @@ from tests.bigquery.emulator import PROJECT, Emulator
 from tests.conftest import ROOT
 from tests.copy import Copy, truth
 from tests.destinations import expected_sums, script_load, stored_sums
+from tests.versions import documented_queries, one_history
 
 TYPES = {
     "bigint": ("INTEGER", "INT64"),
@@ -112,6 +113,14 @@ def test_rows_are_marked(copy: Copy) -> None:
     reconcile(copy.pipeline, copy.source(*streams), "mark")
     assert {row["id"] for row in copy.table("time_entries") if row["deleted_at"]} == {entry}
     assert verify(copy.pipeline, copy.source(*streams)).equal
+
+
+def test_history(copy: Copy) -> None:
+    one_history(copy)
+
+
+def test_documented_queries_of_history(copy: Copy) -> None:
+    documented_queries(copy)
 
 
 def test_new_fields_and_odd_values(copy: Copy) -> None:

@@ -13,6 +13,7 @@ from sandbox import Server
 from tests.conftest import ROOT
 from tests.copy import Copy
 from tests.destinations import expected_sums, script_load, stored_sums
+from tests.versions import one_history
 
 SOME = ("clients", "projects", "time_entries", "invoices", "invoice_payments", "time_clients")
 """Streams of each kind; DuckLake takes its time over all of them."""
@@ -47,6 +48,10 @@ def test_load_again_repair_and_refresh(server: Server) -> None:
 
     script_load(copy, resources=SOME, full_refresh=True)
     copy.check(*SOME)
+
+
+def test_history(server: Server) -> None:
+    one_history(Copy(server, "ducklake"))
 
 
 def test_two_clients_at_once(
