@@ -102,8 +102,7 @@ def test_a_user_and_all_that_is_theirs(copy: Copy) -> None:
 
 def test_a_project_and_its_entries(copy: Copy) -> None:
     account = copy.server.account
-    copy.begin()
-    repair(copy)
+    copy.begin(healed=True)
     counts: Dict[int, int] = {}
     for row in account.rows("time_entries"):
         counts[row["project"]["id"]] = counts.get(row["project"]["id"], 0) + 1
@@ -119,8 +118,7 @@ def test_a_project_and_its_entries(copy: Copy) -> None:
 
 def test_every_row_of_a_month(server: Server, postgres_copy: Copy) -> None:
     account, copy = server.account, postgres_copy
-    copy.begin()
-    repair(copy)
+    copy.begin(healed=True)
     month = account.rows("time_entries")[200]["spent_date"][:7]
     for stream in ("time_entries", "expenses"):
         for row in account.rows(stream):
@@ -134,8 +132,7 @@ def test_every_row_of_a_month(server: Server, postgres_copy: Copy) -> None:
 def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
     account = server.account
     copy = Copy(server, destination)
-    copy.begin()
-    repair(copy)
+    copy.begin(healed=True)
     entries, expenses = account.rows("time_entries"), account.rows("expenses")
     billed = next(row for row in entries[150:] if row["invoice"])
     unbilled = next(row for row in entries[150:] if not row["invoice"] and row["billable"])
@@ -160,8 +157,7 @@ def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
 
 def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> None:
     copy = Copy(server, destination)
-    copy.begin()
-    repair(copy)
+    copy.begin(healed=True)
     ids = sorted(row["id"] for row in server.account.rows("time_entries"))
     sql(copy, f"DELETE FROM {{}}time_entries WHERE id IN ({ids[3]}, {ids[200]})")
     sql(copy, f"UPDATE {{}}time_entries SET id = 77 WHERE id = {ids[100]}")
@@ -532,9 +528,9 @@ def test_an_unknown_way_with_deleted_rows(copy: Copy) -> None:
 
 
 @pytest.fixture
-def long() -> Account:
+def long(generated: Callable[..., Account]) -> Account:
     """More entries than are compared row by row."""
-    return Account.generate(seed=5, time_entries=11_000, years=3)
+    return generated(seed=5, time_entries=11_000, years=3)
 
 
 def spanned(account: Account) -> int:
@@ -577,7 +573,7 @@ def test_long_lists(long: Account, destination: str) -> None:
 def test_many_deletions_in_a_long_list(long: Account) -> None:
     with Server(long, limits=False) as server:
         copy = Copy(server)
-        copy.run("time_entries")
+        copy.begin("time_entries")
         for row in long.rows("time_entries")[3000:3400]:
             long.delete("time_entries", row["id"])
         server.requests.clear()
@@ -592,7 +588,7 @@ def test_a_row_that_moves_while_windows_are_read(long: Account) -> None:
     """It is in neither window when that is read, and lives all the same."""
     with Server(long, limits=False) as server:
         copy = Copy(server)
-        copy.run("time_entries")
+        copy.begin("time_entries")
         rows = long.rows("time_entries")
         oldest, newest = rows[-1]["spent_date"], rows[0]["spent_date"]
         traveller = rows[5000]["id"]
@@ -615,7 +611,7 @@ def test_a_row_that_moves_while_windows_are_read(long: Account) -> None:
 def test_hours_that_may_not_be_seen(long: Account) -> None:
     with Server(long, limits=False) as server:
         copy = Copy(server)
-        copy.run("time_entries")
+        copy.begin("time_entries")
         server.forbidden |= {"time_clients"}
         entries = check(copy).comparisons[0]
         assert entries.outcome == "not compared"
@@ -626,7 +622,7 @@ def test_hours_that_may_not_be_seen(long: Account) -> None:
 def test_approvals_in_a_long_list(long: Account) -> None:
     with Server(long, limits=False) as server:
         copy = Copy(server)
-        copy.run("time_entries")
+        copy.begin("time_entries")
         row = next(
             r for r in long.rows("time_entries")[5000:] if r["approval_status"] != "approved"
         )

@@ -1,18 +1,20 @@
 """How many requests are made, and how they are held back: nothing asked that could be spared."""
 
+import asyncio
 import re
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from itertools import count
 from math import ceil
-from typing import Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 import pytest
 from dlt.common.configuration.specs import RuntimeConfiguration
 from dlt.sources.helpers.rest_client.auth import BearerTokenAuth
 
-from harvest.api.client import HarvestClient
+from harvest.api.client import WORKERS, HarvestClient
 from harvest.api.rate_limit import RateLimit, shared_limit
 from harvest.api.running import run
 from harvest.settings import STREAMS
@@ -201,6 +203,27 @@ def test_eight_threads_share_one_limiter(account: Account) -> None:
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(ask, range(8)))
         assert statuses(server) == {200: 40}
+
+
+def test_a_request_counts_when_it_is_sent(account: Account) -> None:
+    """Not when it begins to wait for a thread, all of which may be held up by slow answers."""
+    with Server(account, rate_limit=30, rate_window=10, latency=4) as server:
+        slow = count(1)
+
+        def quick_after_some(_: Any) -> None:
+            if next(slow) > WORKERS:
+                server.latency = 0
+
+        server.before("/clients", quick_after_some, times=None)
+        client = client_of(server, RateLimit("api", 30, 10))
+
+        async def read() -> None:
+            await asyncio.gather(
+                *(client.start(STREAMS["clients"], params={}).page() for _ in range(60))
+            )
+
+        run(read())
+        assert statuses(server) == {200: 60}
 
 
 def test_sources_share_the_limiter(account: Account) -> None:

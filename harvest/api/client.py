@@ -206,20 +206,15 @@ class HarvestClient:
             RecordDeleted: 404 or 422 for what a record has.
             HarvestError: Something else that another attempt does not mend.
         """
-        loop = asyncio.get_running_loop()
         limit = self.rate_limit(request.stream)
         while True:
-            await limit.acquire()
             try:
-                response = await loop.run_in_executor(self._threads, self._get, request)
+                response = await self._sent(request, limit)
                 if response.status_code == 401 and isinstance(
                     self._auth, HarvestOAuth2
                 ):
                     self._auth.forget(_token_of(response))
-                    await limit.acquire()
-                    response = await loop.run_in_executor(
-                        self._threads, self._get, request
-                    )
+                    response = await self._sent(request, limit)
                 self._check(response, request, limit)
             except TransientError as failure:
                 await attempts.wait(failure, limit)
@@ -230,8 +225,23 @@ class HarvestClient:
             now = server_time(response).strftime("%Y-%m-%dT%H:%M:%SZ")
             return Response(response.content, content_type, now)
 
-    def _get(self, request: Request) -> requests.Response:
-        """Send a request once, in a thread."""
+    async def _sent(self, request: Request, limit: RateLimit) -> requests.Response:
+        """Send a request once, when its turn has come and a thread is free."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await limit.turn()
+            # slow answers may hold up all threads: its turn can be over by then
+            response = await loop.run_in_executor(
+                self._threads, self._get, request, limit
+            )
+            if response is not None:
+                return response
+            await asyncio.sleep(0.005)
+
+    def _get(self, request: Request, limit: RateLimit) -> Optional[requests.Response]:
+        """Send a request in a thread; None if it may not be sent at this moment."""
+        if not limit.admits():
+            return None
         headers = {"Harvest-Account-Id": self.account_id} if self.account_id else {}
         try:
             return self._session.get(

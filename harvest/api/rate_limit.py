@@ -35,7 +35,9 @@ class RateLimit:
 
     Examples:
         >>> limit = RateLimit("api", rate=100, window=15)
-        >>> await limit.acquire()
+        >>> await limit.turn()
+        >>> limit.admits()
+        True
     """
 
     def __init__(self, name: str, rate: int, window: float) -> None:
@@ -51,13 +53,22 @@ class RateLimit:
         self._waiting_since = 0.0
         self._waited = 0.0
 
-    async def acquire(self) -> None:
-        """Wait until a request may be sent, and count it."""
-        if self._admits():
-            return
-        with self._counted():
-            while not self._admits():
-                await asyncio.sleep(min(max(self._seconds_to_go(), 0.005), 1))
+    async def turn(self) -> None:
+        """Wait until a request may be sent; `admits` then counts it."""
+        if self._seconds_to_go() > 0:
+            with self._counted():
+                while (seconds := self._seconds_to_go()) > 0:
+                    await asyncio.sleep(min(max(seconds, 0.005), 1))
+
+    def admits(self) -> bool:
+        """Count a request that is sent at this moment; return whether it may be."""
+        now = time.monotonic()
+        if now < self._paused_until or not self._limiter.try_acquire(blocking=False):
+            return False
+        with self._lock:
+            self.sent += 1
+            self._recent.append(now)
+        return True
 
     def pause(self, seconds: float) -> None:
         """Hold all requests back for so long, because Harvest asked for it."""
@@ -81,15 +92,6 @@ class RateLimit:
         if self._waiting or not self._recent:
             return 0
         return time.monotonic() - self._recent[-1]
-
-    def _admits(self) -> bool:
-        now = time.monotonic()
-        if now < self._paused_until or not self._limiter.try_acquire(blocking=False):
-            return False
-        with self._lock:
-            self.sent += 1
-            self._recent.append(now)
-        return True
 
     def _seconds_to_go(self) -> float:
         with self._lock:
