@@ -180,7 +180,7 @@ def statuses(server: Server) -> "Counter[int]":
     return Counter(record.status for record in server.requests)
 
 
-# Windows are long enough for the 5 % by which the source keeps away from the limit to be more than
+# Windows are long enough for the margin by which the source keeps away from the limit to be more than
 # what a busy machine may delay a request.
 
 

@@ -15,9 +15,10 @@ from dlt.common.configuration.specs.base_configuration import (
 )
 from pyrate_limiter import Limiter, Rate
 
-MARGIN = 1.05
-"""Harvest counts a request when it arrives: a slow one, followed by a quick one, would
-otherwise arrive as one too many."""
+MARGIN = 0.5
+"""Seconds, or a twentieth of a shorter window, that are added to it. Harvest counts a
+request when it arrives: a slow one, followed by a quick one, would otherwise arrive as
+one too many."""
 
 
 class RateLimit:
@@ -45,7 +46,8 @@ class RateLimit:
         self.rate = rate
         self.window = window
         self.sent = 0
-        self._limiter = Limiter(Rate(rate, int(window * 1000 * MARGIN)))
+        self._span = window + min(MARGIN, window / 20)
+        self._limiter = Limiter(Rate(rate, int(self._span * 1000)))
         self._lock = threading.Lock()
         self._recent: Deque[float] = deque(maxlen=rate)
         self._paused_until = 0.0
@@ -96,7 +98,7 @@ class RateLimit:
     def _seconds_to_go(self) -> float:
         with self._lock:
             full = len(self._recent) == self.rate
-            free = self._recent[0] + MARGIN * self.window if full else 0
+            free = self._recent[0] + self._span if full else 0
             return max(0.0, max(free, self._paused_until) - time.monotonic())
 
     @contextmanager
