@@ -180,8 +180,8 @@ def statuses(server: Server) -> "Counter[int]":
     return Counter(record.status for record in server.requests)
 
 
-# Windows are long enough for the margin by which the source keeps away from the limit to be more than
-# what a busy machine may delay a request.
+# Windows are long enough for the margin by which the source keeps away from the limit: it is to be
+# more than what a busy machine may delay a request.
 
 
 def test_eight_threads_share_one_limiter(account: Account) -> None:
