@@ -16,6 +16,7 @@ LAYERS: List[Tuple[str, ...]] = [
     ("streams",),
     ("",),
     ("reconcile", "dry_run", "drift", "progress"),
+    ("history",),
     ("cli",),
 ]
 """Parts of harvest/ from the bottom up: each may import what is below it. "" is the source."""
