@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List
 
 import pytest
 
@@ -19,9 +19,9 @@ PATHS["/users/me"] = "owner"
 
 
 @pytest.fixture(scope="module")
-def account(generated: Callable[..., Account]) -> Account:
+def account() -> Account:
     """Lists of several pages, and windows of reports that have long ended."""
-    return generated(seed=5, time_entries=4500, years=2.5)
+    return Account.generate(seed=5, time_entries=4500, years=2.5)
 
 
 @pytest.fixture
