@@ -412,10 +412,13 @@ def test_every_id_of_another_record_has_a_reference() -> None:
         assert column in TABLES[table_name]["columns"]
 
 
-def test_dlt_loads_the_file_by_itself() -> None:
+def test_the_source_declares_what_the_file_has() -> None:
     source = harvest_source(access_token="token", account_id="1")
     stored: dict[str, Any] = source.schema.to_dict()["tables"]
     for name, table in SCHEMA["tables"].items():
+        if name.startswith("_dlt"):
+            # dlt makes these itself: the file describes them for docs/schema.md
+            continue
         for column, hints in table["columns"].items():
             assert stored[name]["columns"][column].items() >= hints.items(), f"{name}.{column}"
         for hint in table.keys() - {"columns"}:

@@ -192,7 +192,7 @@ def test_a_fraction_among_whole_numbers_arrives(server: Server) -> None:
     """By itself, since anything else that is odd would take the page off the quicker way."""
     serve(server, "time_entries", lambda rows: rows[0]["user"].update(id=1.5))
     copy = Copy(server)
-    copy.begin("time_entries")
+    copy.run("time_entries")
     entry = copy.rows("time_entries")[ids(server.account, "time_entries")[0]]
     assert entry["user__id__v_decimal"] == Decimal("1.5")
     assert "user__id" not in entry
