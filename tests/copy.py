@@ -25,8 +25,8 @@ Table = Dict[Any, Row]
 
 SHARED = "HARVEST_TESTS_SHARED"
 """The variable with the folder that the processes of a test run share."""
-FIRST = "first_run"
-"""The dataset of the first run that tests share."""
+FIRST = "harvest_data"
+"""The dataset of the first run that tests share: the script goes on from there, too."""
 UNKNOWN = ("reimbursement",)
 """Fields of which nobody knows what they are when they are set: stored as they came."""
 

@@ -137,7 +137,7 @@ def test_the_token_of_another_is_refused_at_once(server: Server) -> None:
 # ---------------------------------------------------------------- permission
 
 
-@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_streams_are_refused(
     copy: Copy, full_refresh: bool, said: pytest.LogCaptureFixture
 ) -> None:
@@ -306,7 +306,7 @@ def test_whole_tables_are_left_alone_by_an_owner_who_sees_less(server: Server) -
 FEATURES = ["expense_feature", "invoice_feature", "estimate_feature", "team_feature"]
 
 
-@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_features_that_are_switched_off_are_not_asked_for(
     copy: Copy, full_refresh: bool, said: pytest.LogCaptureFixture
 ) -> None:

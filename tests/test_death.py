@@ -126,7 +126,7 @@ class Library:
         self.server.account.change(rng.randrange(10**6), 8, {"add", "edit", "bill"})
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.long)])
 def library(server: Server, request: pytest.FixtureRequest) -> Library:
     if request.param == "postgres":
         # a database of the test's own
@@ -137,6 +137,7 @@ def library(server: Server, request: pytest.FixtureRequest) -> Library:
 # ---------------------------------------------------------------- kill -9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(20 if os.environ.get("LONG") else 1))
 def test_killed_at_any_moment(library: Library, seed: int) -> None:
     """Between any two dealings with files, of which all steps of a run are full."""
@@ -233,7 +234,7 @@ def test_the_database_is_held_by_another_program(server: Server) -> None:
     library.check()
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("first", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_the_database_goes_away_during_extraction(
     server: Server, database: Database, first: bool
 ) -> None:

@@ -189,7 +189,7 @@ def test_any_history_on_postgres(
     any_history()
 
 
-@pytest.mark.parametrize("deleted", ["remove", "mark"])
+@pytest.mark.parametrize("deleted", ["remove", pytest.param("mark", marks=pytest.mark.long)])
 def test_versions_on_duckdb(server: Server, deleted: str) -> None:
     one_history(Copy(server), deleted=deleted)
 

@@ -327,7 +327,7 @@ def on_machine(
 
 
 @pytest.mark.parametrize("times", range(20 if os.environ.get("LONG") else 1))
-@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_two_machines_at_once(
     server: Server,
     shared: str,

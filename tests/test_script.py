@@ -11,6 +11,7 @@ import pytest
 
 from harvest.settings import STREAMS
 from sandbox import Account, Server
+from tests.copy import Copy
 from tests.script import ROOT, counts, environment, one_sentence, run
 
 NOWHERE = "http://127.0.0.1:9"
@@ -29,7 +30,7 @@ def test_it_loads_everything_and_says_where(server: Server) -> None:
 
 
 def test_some_streams_into_another_dataset(server: Server) -> None:
-    assert run(env=environment(server)).returncode == 0
+    Copy(server).begin(healed=True)
     done = run("--resources", "clients, tasks", "--dataset", "other", env=environment(server))
     assert done.returncode == 0, done.stderr
     held = {name: n for name, n in counts("other").items() if not name.startswith("_dlt")}
@@ -91,7 +92,7 @@ def test_start_date(server: Server) -> None:
 
 
 def test_full_refresh(server: Server) -> None:
-    assert run(env=environment(server)).returncode == 0
+    Copy(server).begin(healed=True)
     gone = server.account.rows("time_entries")[5]["id"]
     server.account.delete("time_entries", gone)
     client = server.account.rows("clients")[0]
@@ -118,7 +119,7 @@ def test_full_refresh(server: Server) -> None:
 
 
 def test_full_refresh_that_fails_half_way(server: Server) -> None:
-    assert run(env=environment(server)).returncode == 0
+    Copy(server).begin(healed=True)
     before = counts()
     server.faults.add("/invoices/[0-9]+/payments", "status", code=422, after=3)
     server.faults.add("/task_assignments", "status", code=400)

@@ -14,7 +14,7 @@ from tests.copy import Copy
 DATED = {name for name, stream in STREAMS.items() if stream.dated}
 
 
-@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("most", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_sample_of_each_resource(server: Server, most: int) -> None:
     """`add_limit` ends, and the next whole run brings everything: no cursor has moved on."""
     server.page_size = 20
