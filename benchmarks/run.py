@@ -39,9 +39,9 @@ MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_TRIM_THRESHOLD_": "1310
 once had, and that of C most of it."""
 
 SPEED, UNFORESEEN, GROWTH, PEAK, EXCESS, START = 13_400, 1.15, 1.3, 500, 1.15, 0.5
-"""What is to be reached: rows a second, times the seconds with documented fields only, growth
-of the peak from the first account on, megabytes, times the floor, seconds of `--help` beyond
-`import dlt`."""
+"""The targets: rows a second; seconds as a multiple of those with documented fields only; growth
+of the peak from the first account on; megabytes; seconds as a multiple of the floor; seconds of
+`--help` beyond `import dlt`."""
 LEAN = {"duckdb": 500, "postgres": 800, "bigquery": 800}
 """Megabytes that a load may take with what harvest_pipeline.py sets."""
 SLOWER = 1.1
@@ -127,7 +127,7 @@ class Sandbox:
 
 
 class Checks:
-    """What was to be reached, and whether it was."""
+    """Prints each target with its outcome, and counts the missed ones."""
 
     def __init__(self) -> None:
         self.missed = 0
@@ -151,7 +151,6 @@ class Load:
         reports (int): Requests of reports.
         seconds (float): By the clock, from the declaration of the source to the end of the run.
         peak (float): The most memory that the process had, in megabytes.
-        cpu (float): Seconds of the processor that the process took.
         steps (Dict[str, float]): Seconds of each step of dlt.
     """
 
@@ -164,7 +163,6 @@ class Load:
     reports: int
     seconds: float
     peak: float
-    cpu: float
     steps: Dict[str, float]
 
     def __str__(self) -> str:
@@ -206,7 +204,7 @@ def measure(
         floor=(math.ceil((sum(made.values()) - reports) / RATE) - 1) * WINDOW,
         refused=stats["limited"],
         reports=reports,
-        **{name: taken[name] for name in ("entries", "seconds", "peak", "cpu", "steps")},
+        **{name: taken[name] for name in ("entries", "seconds", "peak", "steps")},
     )
     print(load, flush=True)
     return load

@@ -8,13 +8,14 @@ from dlt.extract import DltResource, DltSource
 
 from .reconcile import Result
 from .reconcile.destination import StoredTables
+from .reconcile.repair import load_resources
 from .streams.context import context_of
 from .typing import Rows
 
 STAMPS = ("valid_from", "seen_at", "deleted_at")
-"""What a version has besides the columns of its record."""
+"""The columns that a version has and its record has not."""
 TYPE = ("data_type", "precision", "scale")
-"""What it has of their hints."""
+"""The hints of a record's columns that the columns of a version share."""
 
 
 def keep_versions(
@@ -62,10 +63,7 @@ def keep_versions(
         kept = [
             each.resource(context.delta) for each in versions if each.stream in added
         ]
-        # as the files of the load are
-        form: Any = "parquet" if versions[0].stored.in_files else None
-        resources = DltSource(source.schema, source.section, kept)
-        pipeline.run(resources, loader_file_format=form)
+        load_resources(pipeline, source, kept, versions[0].stored.in_files)
     return added
 
 

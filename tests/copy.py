@@ -119,7 +119,7 @@ class Copy:
         self.server.requests.clear()
 
     def _digest(self, streams: Tuple[str, ...], healed: bool) -> str:
-        """What a first run depends on."""
+        """A digest of all that a first run depends on."""
         account = self.server.account
         lists = [name for name, stream in STREAMS.items() if stream.kind == "list"]
         settings = {n: each for n, each in self.settings.items() if not n.endswith("_url")}

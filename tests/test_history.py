@@ -77,7 +77,7 @@ class Observer:
 
 
 class Step(NamedTuple):
-    """What changes, and the run that follows.
+    """Changes to the account, and the run that follows.
 
     Attributes:
         seed: what is changed by chance.
@@ -226,6 +226,21 @@ def test_everything_that_has_updated_at(server: Server) -> None:
         assert {key: [record(row) for row in rows] for key, rows in versions.items()} == {
             row["id"]: [record(row)] for row in copy.table(stream)
         }
+
+
+def test_what_a_killed_run_loaded_is_kept(server: Server) -> None:
+    """The next run keeps it before it loads something newer."""
+    copy = Copy(server, history="clients")
+    script_load(copy, resources=SOME)
+    account, key = server.account, server.account.rows("clients")[0]["id"]
+    account.clock.advance(60)
+    account.edit("clients", key, name="Once")
+    # as if it had died after its load
+    copy.run(*SOME)
+    account.clock.advance(60)
+    account.edit("clients", key, name="Twice")
+    assert script_load(copy, resources=SOME).versions == {"clients": 2}
+    assert [row["name"] for row in kept(copy, "clients")[key]][1:] == ["Once", "Twice"]
 
 
 def test_off_by_default(server: Server) -> None:

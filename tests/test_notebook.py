@@ -281,7 +281,7 @@ class Facts:
         return len(rows), over
 
     def raised(self) -> List[float]:
-        """How many budgets the notebook raises, and how far that one was over it."""
+        """The number of budgets that the notebook raises, and the hours beyond that budget."""
         rows = [
             row
             for row in self.account.rows("project_budget")

@@ -152,7 +152,7 @@ def test_dropped_tables_are_missing_and_come_back(server: Server, destination: s
     repair(copy)
     result = check(copy)
     assert result.equal, verdicts(result)
-    copy.check(*differing(result), "clients", "roles", "invoices", "invoice_payments", "time_team")
+    copy.check("clients", "roles", "invoices", "invoice_payments", "time_team", "teammates")
 
 
 def test_a_dropped_column(server: Server, destination: str) -> None:

@@ -66,10 +66,7 @@ class Repair:
 
     def load(self, resources: Sequence[DltResource]) -> None:
         """Run the pipeline with some resources of the source, in place of its own."""
-        # as the files of the load are
-        form: Any = "parquet" if self._stored.in_files else None
-        repairs = DltSource(self._source.schema, self._source.section, [*resources])
-        self._pipeline.run(repairs, loader_file_format=form)
+        load_resources(self._pipeline, self._source, resources, self._stored.in_files)
 
     # ------------------------------------------------------------ rows to write
 
@@ -228,6 +225,25 @@ class Repair:
 def _values(stream: Stream, family: Sequence[Any]) -> Row:
     """Return the columns that tell the rows of a family from others."""
     return dict(zip(stream.merge_key, family, strict=True))
+
+
+def load_resources(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    resources: Sequence[DltResource],
+    in_files: bool,
+) -> None:
+    """Run a pipeline with resources in place of those of its source.
+
+    Args:
+        pipeline (dlt.Pipeline): The pipeline.
+        source (DltSource): The source, whose schema and state they share.
+        resources (Sequence[DltResource]): The resources.
+        in_files (bool): The destination keeps files, of one form for all loads.
+    """
+    form: Any = "parquet" if in_files else None
+    instead = DltSource(source.schema, source.section, [*resources])
+    pipeline.run(instead, loader_file_format=form)
 
 
 def removed_rows(

@@ -142,8 +142,8 @@ def declare_tables(schema: Schema) -> None:
 def declared_tables() -> List[TTableSchema]:
     """Return the tables of schema.yaml.
 
-    dlt would find a file harvest.schema.yaml by itself, and read it with each
-    declaration of the source: that takes half a second.
+    dlt reads a file named harvest.schema.yaml with each declaration of the source,
+    which takes half a second.
     """
     text = (Path(__file__).parent.parent / "schema.yaml").read_text("utf-8")
     # that of C comes with the packages of PyYAML, but not with every build
