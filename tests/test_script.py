@@ -98,7 +98,7 @@ def test_full_refresh(server: Server) -> None:
     client = server.account.rows("clients")[0]
     server.account.edit("clients", client["id"], touch=False, name="Changed in silence")
     server.requests.clear()
-    done = run("--full-refresh", env=environment(server))
+    done = run("--full-refresh", "-q", env=environment(server))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert all("updated_since" not in record.query for record in server.requests)
