@@ -18,7 +18,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def test_it_loads_everything_and_says_where(server: Server) -> None:
-    done = run("--no-reconcile", env=environment(server))
+    done = run("--no-reconcile", "-q", env=environment(server))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert f"with {len(server.requests)} requests" in done.stdout
