@@ -17,12 +17,13 @@ def script_load(copy: Copy, **arguments: Any) -> Any:
     options = ("full_refresh", "deleted", "max_deleted_share", "deep")
     how = {name: arguments.pop(name) for name in options if name in arguments}
     resources = arguments.pop("resources", ())
-    loaded = load(
-        copy.source(*resources, **arguments),
-        destination=copy.pipeline.destination.destination_name,
-        dataset=copy.pipeline.dataset_name,
-        **how,
-    )
+    with copy.held():
+        loaded = load(
+            copy.source(*resources, **arguments),
+            destination=copy.pipeline.destination.destination_name,
+            dataset=copy.pipeline.dataset_name,
+            **how,
+        )
     copy.pipeline = loaded.pipeline
     return loaded
 

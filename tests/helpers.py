@@ -9,8 +9,10 @@ from sandbox.clock import Clock
 from sandbox.server import RequestRecord
 from tests.copy import Copy
 
-LONG = 2150
-"""Rows of a list that has a second page."""
+PAGE = 200
+"""Rows of a page of the server of `long_server`."""
+LONG = 260
+"""Rows of a list that has a second page there."""
 
 
 def heal(copy: Copy, *streams: str, **options: Any) -> Result:
@@ -26,7 +28,8 @@ def repair(copy: Copy, *streams: str, **options: Any) -> Result:
 
 
 def check(copy: Copy, *streams: str) -> Result:
-    return verify(copy.pipeline, copy.source(*streams))
+    with copy.held():
+        return verify(copy.pipeline, copy.source(*streams))
 
 
 def differing(result: Result) -> Set[str]:
@@ -81,6 +84,11 @@ def long_account(*streams: str, clock: Optional[Clock] = None) -> Account:
             account.add(stream, **fields)
     account.clock.advance(60)
     return account
+
+
+def long_server(account: Account) -> Server:
+    """A server whose pages are a tenth of Harvest's, so that fewer rows make two."""
+    return Server(account, limits=False, page_size=PAGE)
 
 
 def after_page_1(server: Server, stream: str, change: Callable[[], Any]) -> None:

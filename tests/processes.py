@@ -23,7 +23,7 @@ Settings = Dict[str, Any]
 
 # a server that has imported everything and forks: a new process in milliseconds, not seconds
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__])
+_FORKS.set_forkserver_preload(["tests.warm", __name__])
 
 MOVES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.truncate"}
 """What is counted to find a moment: everything that a run does to files passes through these."""

@@ -9,7 +9,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy, truth
-from tests.helpers import long_account, sentence, snapshot
+from tests.helpers import long_account, long_server, sentence, snapshot
 from tests.script import environment, run
 
 FEW = ("company", "clients", "roles", "users", "cost_rates", "invoices", "time_team")
@@ -178,7 +178,7 @@ def test_streams_are_refused(
 @pytest.mark.parametrize("stream", ["clients", "time_entries", "invoices", "users"])
 def test_a_list_is_refused_half_way(stream: str) -> None:
     account = long_account(stream)
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Copy(server)
         server.faults.add(f"/{stream}", "status", code=403, after=1)
         with pytest.raises(PipelineStepFailed) as raised:

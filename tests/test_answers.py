@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Tuple
 
 import dlt
 import pytest
+from dlt.extract.exceptions import ResourceExtractionError
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from harvest.settings import STREAMS
@@ -22,7 +23,7 @@ from tests.processes import Run
 from tests.script import environment, run
 
 SCRIPT = Path(__file__).parent.parent / "harvest_pipeline.py"
-SOME = ("clients", "tasks", "time_entries", "invoices", "invoice_messages", "roles", "time_team")
+SOME = ("clients", "tasks", "invoices", "invoice_messages", "roles", "time_team")
 
 RATE = "Harvest's rate limit was reached (429)"
 PASSING: Dict[str, Tuple[str, Dict[str, Any], str]] = {
@@ -89,11 +90,11 @@ def test_it_is_tried_again(copy: Copy, kind: str, said: pytest.LogCaptureFixture
         stream: copy.server.faults.add(path, fault, times=2, **details)
         for stream, path in PATHS.items()
     }
-    copy.run(*SOME)
+    read = copy.read(*SOME)
     for stream, each in faults.items():
         assert each.hits == 2
         assert f"{stream}: {words}" in said.text
-    copy.check(*SOME)
+    copy.check_read(read)
 
 
 ENDING = [kind for kind in (*PASSING, *FINAL) if not kind.startswith("429")]
@@ -105,14 +106,16 @@ def test_it_never_gets_better(copy: Copy, kind: str, stream: str) -> None:
     """Nothing of the run is loaded, and the next one goes on from the last good state."""
     fault, details, words = {**PASSING, **FINAL}[kind]
     account, server = copy.server.account, copy.server
-    copy.begin(*SOME)
+    some = ("tasks", stream, *filter(None, [STREAMS[stream].parent]))
+    copy.begin(*some)
     before = snapshot(copy)
     state = copy.pipeline.state["sources"]
     account.change(seed=5, count=25, kinds={"add", "edit", "bill"})
     account.edit("invoices", account.rows("invoices")[0]["id"], notes="edited")
+    account.edit("tasks", account.rows("tasks")[0]["id"], name="edited")
     server.faults.add(PATHS[stream], fault, times=None, **details)
     with pytest.raises(PipelineStepFailed) as raised:
-        copy.run(*SOME)
+        copy.run(*some)
     message = sentence(raised.value)
     assert words in message
     if kind != "redirect elsewhere":
@@ -125,8 +128,8 @@ def test_it_never_gets_better(copy: Copy, kind: str, stream: str) -> None:
     assert snapshot(copy) == before
     assert copy.pipeline.state["sources"] == state
     server.faults.clear()
-    copy.run(*SOME)
-    copy.check(*SOME[:4], *SOME[5:], names=False)
+    copy.run(*some)
+    copy.check(*{*some} - {"invoice_messages"}, names=False)
 
 
 @pytest.mark.parametrize("kind", ["429 in seconds", "429 without saying"])
@@ -137,11 +140,10 @@ def test_a_rate_limit_is_no_attempt_but_ends(
     fault, details, words = PASSING[kind]
     runtime(monkeypatch, REQUEST_TIMEOUT="0.3", REQUEST_MAX_RETRY_DELAY="0.15")
     copy.server.faults.add("/clients", fault, times=7, **details)
-    copy.run("clients")
-    copy.check("clients")
+    copy.check_read(copy.read("clients"))
     endless = copy.server.faults.add("/clients", fault, times=None, **details)
-    with pytest.raises(PipelineStepFailed) as raised:
-        copy.run("clients")
+    with pytest.raises(ResourceExtractionError) as raised:
+        copy.read("clients")
     assert re.fullmatch(
         rf"clients: {re.escape(words)}; [12] s were waited already, and it would take 0 s more:"
         " run again later.",
@@ -153,15 +155,14 @@ def test_a_rate_limit_is_no_attempt_but_ends(
 def test_the_number_of_attempts_can_be_set(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime(monkeypatch, REQUEST_MAX_ATTEMPTS="2")
     copy.server.faults.add("/clients", "status", times=None, code=500)
-    with pytest.raises(PipelineStepFailed) as raised:
-        copy.run("clients")
+    with pytest.raises(ResourceExtractionError) as raised:
+        copy.read("clients")
     assert "could not be read in 2 attempts: Harvest answered 500" in sentence(raised.value)
     assert copy.requests() == ["/users/me", *["/clients"] * 2]
     runtime(monkeypatch, REQUEST_MAX_ATTEMPTS="8")
     copy.server.faults.clear()
     copy.server.faults.add("/clients", "status", times=7, code=500)
-    copy.run("clients")
-    copy.check("clients")
+    copy.check_read(copy.read("clients"))
 
 
 @pytest.mark.parametrize("path", ["/clients", "/reports/time/team"])
@@ -174,7 +175,7 @@ def test_retry_after_is_obeyed(path: str, code: int, written: str) -> None:
     with Server(account, limits=False) as server:
         when = 2 if written == "seconds" else account.clock.now() + timedelta(seconds=2)
         server.faults.add(path, "status", code=code, retry_after=when)
-        Copy(server, rate_window=0.1, report_rate_window=0.1).run(stream, "roles")
+        Copy(server, rate_window=0.1, report_rate_window=0.1).read(stream, "roles")
         waited = [record.at for record in server.requests if record.path == path]
         assert waited[1] - waited[0] > 0.9
 
@@ -270,14 +271,13 @@ def test_links_that_never_end(copy: Copy, stream: str, fault: str) -> None:
     copy.server.page_by("bare_page")
     # they do end, so that this fails rather than hangs when nobody notices
     copy.server.faults.add(LINKED[stream], fault, times=60)
-    with pytest.raises(PipelineStepFailed) as raised:
-        copy.run(stream, "tasks")
+    with pytest.raises(ResourceExtractionError) as raised:
+        copy.read(stream, "tasks")
     assert sentence(raised.value).startswith(f"{stream}: Harvest's list never ends (http://127")
     most = Counter(record.path for record in copy.server.requests).most_common(1)[0][1]
     assert most < 20
     copy.server.faults.clear()
-    copy.run(stream, "tasks")
-    copy.check(stream, "tasks")
+    copy.check_read(copy.read(stream, "tasks"))
 
 
 @pytest.mark.parametrize("fault", ["next_loop", "next_endless"])
@@ -289,8 +289,7 @@ def test_links_that_never_end_do_no_harm_where_rows_are_counted(
 ) -> None:
     path = LINKED.get(stream, f"({STREAMS[stream].path})")
     copy.server.faults.add(path, fault, times=None)
-    copy.run(stream)
-    copy.check(stream)
+    copy.check_read(copy.read(stream))
 
 
 @pytest.mark.parametrize("full_refresh", [False, True])
@@ -327,8 +326,8 @@ def test_a_numbered_list_that_grows_for_ever(copy: Copy) -> None:
 
     # it does stop, so that this fails rather than hangs when nobody notices
     copy.server.faults.add("/time_entries", "mutate", times=150, change=grow)
-    with pytest.raises(PipelineStepFailed) as raised:
-        copy.run("time_entries")
+    with pytest.raises(ResourceExtractionError) as raised:
+        copy.read("time_entries")
     assert sentence(raised.value).startswith("time_entries: Harvest's list never ends")
     assert len(copy.requests()) < 100
 

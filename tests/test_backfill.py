@@ -59,8 +59,8 @@ def test_the_range_arrives_and_nothing_else(copy: Copy, span: List[str]) -> None
     assert set(copy.requests()) == {"/users/me", "/company", "/time_entries", "/expenses"}
     assert "incremental" not in str(stored_state(copy))
     # the first normal run knows nothing of it
-    copy.run()
-    copy.check()
+    copy.run(*DATED, "clients")
+    copy.check(*DATED, "clients")
 
 
 def test_one_day(copy: Copy, span: List[str]) -> None:
@@ -70,7 +70,8 @@ def test_one_day(copy: Copy, span: List[str]) -> None:
 
 
 def test_a_range_of_several_pages(copy: Copy, span: List[str]) -> None:
-    for number in range(4100):
+    copy.server.page_size = 200
+    for number in range(410):
         copy.server.account.add("time_entries", spent_date=span[number % 2])
     copy.server.account.clock.advance(60)
     copy.run("time_entries", start_date=span[0], end_date=span[1])
@@ -80,7 +81,7 @@ def test_a_range_of_several_pages(copy: Copy, span: List[str]) -> None:
 
 
 def test_what_was_loaded_before_stays(copy: Copy, span: List[str]) -> None:
-    copy.begin()
+    copy.begin(*DATED, "clients")
     before = stored_state(copy)
     account = copy.server.account
     account.clock.advance(60)
@@ -99,7 +100,7 @@ def test_what_was_loaded_before_stays(copy: Copy, span: List[str]) -> None:
     account.clock.advance(60)
     edited = max(inside)
     account.edit("time_entries", edited, notes="Changed aloud")
-    copy.run()
+    copy.run(*DATED, "clients")
     (since,) = (
         record.query["updated_since"]
         for record in copy.server.requests
@@ -162,8 +163,8 @@ def test_an_interval_never_bounds_a_normal_run(
     monkeypatch.setenv("DLT_INTERVAL_START", f"{span[0]}T00:00:00Z")
     monkeypatch.setenv("DLT_INTERVAL_END", f"{span[1]}T00:00:00Z")
     monkeypatch.setenv("DLT_ALLOW_EXTERNAL_SCHEDULERS", "true")
-    copy.run()
-    copy.check()
+    copy.run(*DATED, "clients")
+    copy.check(*DATED, "clients")
     # nor a backfill of given days
     edit_in_silence(copy.server, {row["id"] for row in copy.server.account.rows("time_entries")})
     copy.run(start_date=span[1], end_date=span[1])

@@ -10,7 +10,7 @@ from sandbox import Account, Server
 from sandbox.clock import Clock, stamp
 from sandbox.server import RequestRecord
 from tests.copy import Copy
-from tests.helpers import after_page_1, long_account
+from tests.helpers import PAGE, after_page_1, long_account, long_server
 
 HOURS = 3600
 
@@ -60,7 +60,7 @@ def test_a_row_edited_behind_the_walk_arrives_next_time(stream: str, run: str, h
     clock = Clock(offset=hours * HOURS)
     account = long_account(stream, clock=clock)
     ids = [row["id"] for row in account.rows(stream)]
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Copy(server)
         if run == "incremental":
             copy.run(stream)
@@ -149,7 +149,7 @@ def come_and_go(
 ) -> None:
     account = long_account(*streams)
     before = {stream: {row["id"] for row in account.rows(stream)} for stream in streams}
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Copy(server)
         for stream in streams:
             after_page_1(server, stream, partial(change, account, stream))
@@ -193,7 +193,7 @@ def test_rows_come_and_go_between_pages(full_refresh: bool, said: pytest.LogCapt
 
 def test_rows_come_and_go_in_an_incremental_walk(said: pytest.LogCaptureFixture) -> None:
     account = long_account("time_entries")
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Copy(server)
         copy.run("time_entries")
         for row in account.rows("time_entries"):
@@ -217,7 +217,7 @@ def test_a_row_edited_while_the_list_is_read_again(said: pytest.LogCaptureFixtur
         account.clock.advance(5)
         account.edit("time_entries", edited, notes="between two readings")
 
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Copy(server)
         after_page_1(server, "time_entries", change)
         copy.run("time_entries")
@@ -231,7 +231,7 @@ def test_reports_with_several_pages(stream: str, said: pytest.LogCaptureFixture)
     today = account.clock.now().date()
     user = account.rows("users")[0]["id"]
     task = account.rows("tasks")[0]["id"]
-    for _ in range(2050):
+    for _ in range(PAGE + 20):
         project = account.add("projects", is_active=True)["id"]
         account.add(
             "time_entries", project_id=project, user_id=user, task_id=task, spent_date=today
@@ -241,7 +241,7 @@ def test_reports_with_several_pages(stream: str, said: pytest.LogCaptureFixture)
         for row in account.rows(stream, from_=f"{today.year}-01-01", to=today)[:5]:
             account.delete("projects", row["project_id"])
 
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Copy(server, start_date=f"{today.year}-01-01")
         path = "reports/project_budget" if stream == "project_budget" else "reports/time/projects"
         after_page_1(server, path, change)
@@ -252,7 +252,7 @@ def test_reports_with_several_pages(stream: str, said: pytest.LogCaptureFixture)
 
 def test_a_list_that_never_stands_still(said: pytest.LogCaptureFixture) -> None:
     account = long_account("time_entries")
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Copy(server)
 
         def change(record: RequestRecord) -> None:

@@ -14,7 +14,7 @@ from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
 from tests.destinations import decimals, expected_sums, stored_sums
-from tests.helpers import after_page_1, long_account
+from tests.helpers import after_page_1, long_account, long_server
 from tests.lakes import Delta, Lake, Parquet, known
 
 
@@ -162,7 +162,7 @@ def test_delta_takes_each_row_once(stream: str) -> None:
         account.delete(stream, ids[0])
         account.edit(stream, ids[1], notes="edited")
 
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Delta(server)
         after_page_1(server, stream, move)
         copy.run(stream)
@@ -180,7 +180,7 @@ def test_odd_values_reach_delta() -> None:
     def odd(body: Dict[str, Any]) -> None:
         body["time_entries"][0].update(hours=1.1234567, spent_date="soon", mood="fine")
 
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         server.faults.add("/time_entries", "mutate", change=odd)
         copy = Delta(server)
         copy.run("time_entries")

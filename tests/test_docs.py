@@ -114,7 +114,15 @@ def views(page: str, ask: Ask) -> None:
     ask(sql)
 
 
-def test_the_views_with_the_columns_of_airbyte(server: Server, ask: Ask) -> None:
+def test_the_views_and_questions_of_migrating(server: Server, ask: Ask) -> None:
+    """Of one load, and all views beside each other."""
+    the_views_with_the_columns_of_airbyte(server, ask)
+    the_views_with_the_names_of_tap_harvest(server, ask)
+    for page, schema in zip(MIGRATIONS, ("airbyte", "tap"), strict=True):
+        the_questions_that_compare(page, schema, ask)
+
+
+def the_views_with_the_columns_of_airbyte(server: Server, ask: Ask) -> None:
     views("migrating-from-airbyte.md", ask)
     account = server.account
 
@@ -141,7 +149,7 @@ def test_the_views_with_the_columns_of_airbyte(server: Server, ask: Ask) -> None
     assert {(f"{day.year}0101", f"{day.year}1231", day) for *_, day in periods} == set(periods)
 
 
-def test_the_views_with_the_names_of_tap_harvest(server: Server, ask: Ask) -> None:
+def the_views_with_the_names_of_tap_harvest(server: Server, ask: Ask) -> None:
     views("migrating-from-tap-harvest.md", ask)
     account = server.account
 
@@ -196,11 +204,7 @@ def test_the_views_with_the_names_of_tap_harvest(server: Server, ask: Ask) -> No
     }
 
 
-@pytest.mark.parametrize(
-    ("page", "schema"),
-    [("migrating-from-airbyte.md", "airbyte"), ("migrating-from-tap-harvest.md", "tap")],
-)
-def test_the_questions_that_compare(page: str, schema: str, ask: Ask) -> None:
+def the_questions_that_compare(page: str, schema: str, ask: Ask) -> None:
     counts, only_there = blocks(sections(page)["Changing over"], "sql")
     ask(f"CREATE SCHEMA {schema}")
     ask(f"CREATE TABLE {schema}.time_entries AS SELECT id, hours FROM harvest_data.time_entries")

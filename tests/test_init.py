@@ -26,6 +26,10 @@ def scaffold(destination: str, location: Path = ROOT) -> None:
 
 def test_the_scaffolded_script_loads(tmp_path: Path, server: Server) -> None:
     scaffold("duckdb")
+    # its placeholders are no credentials
+    done = run(env=dict(os.environ), script=tmp_path / "harvest_pipeline.py")
+    assert done.returncode == 1
+    assert "error: No Harvest credentials" in done.stderr
     assert (tmp_path / "harvest" / "schema.yaml").exists()
     assert "dlt[" in (tmp_path / "requirements.txt").read_text()
     assert "<configure me>" in (tmp_path / ".dlt" / "secrets.toml").read_text()
@@ -35,13 +39,6 @@ def test_the_scaffolded_script_loads(tmp_path: Path, server: Server) -> None:
     assert done.returncode == 0, done.stderr
     for stream, rows in server.account.counts().items():
         assert counts()[stream] == rows, stream
-
-
-def test_its_placeholders_are_no_credentials(tmp_path: Path) -> None:
-    scaffold("duckdb")
-    done = run(env=dict(os.environ), script=tmp_path / "harvest_pipeline.py")
-    assert done.returncode == 1
-    assert "error: No Harvest credentials" in done.stderr
 
 
 @pytest.mark.parametrize("destination", ["bigquery", "postgres"])

@@ -13,6 +13,7 @@ from harvest.settings import STREAMS
 from harvest.streams.children import ParentPage
 from sandbox import Account, Server
 from tests.copy import Copy
+from tests.helpers import PAGE, long_server
 
 
 def test_everything_arrives(server: Server, destination: str) -> None:
@@ -73,17 +74,17 @@ def test_an_account_with_one_user() -> None:
 
 @pytest.mark.parametrize("stream", ["contacts", "time_entries"])
 def test_lists_of_several_pages(stream: str) -> None:
-    """More than two pages of 2,000 rows, by cursor (contacts) and by page number."""
-    account = Account.generate(seed=3, time_entries=4500 if stream == "time_entries" else 100)
+    """More than two pages, by cursor (contacts) and by page number."""
+    account = Account.generate(seed=3, time_entries=2 * PAGE + 50)
     if stream == "contacts":
         client = account.rows("clients")[0]["id"]
-        for number in range(4200):
+        for number in range(2 * PAGE):
             account.add("contacts", client_id=client, first_name=f"Contact {number}")
-    with Server(account, limits=False) as server:
+    with long_server(account) as server:
         copy = Copy(server)
         copy.run(stream)
         copy.check(stream)
-        assert len(copy.rows(stream)) > 4000
+        assert len(copy.rows(stream)) > 2 * PAGE
         # who asks, and the pages
         assert len(copy.requests()) == 1 + 3
 

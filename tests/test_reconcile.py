@@ -58,6 +58,7 @@ def test_one_row_of_each_list_is_deleted(copy: Copy) -> None:
 
 def test_what_hangs_on_something_goes_with_it(copy: Copy) -> None:
     account = copy.server.account
+    copy.of("invoices", "invoice_messages", "invoice_payments", "estimates", "estimate_messages")
     copy.begin()
     payment = account.rows("invoice_payments")[0]["id"]
     with_message = {
@@ -87,6 +88,15 @@ def test_what_hangs_on_something_goes_with_it(copy: Copy) -> None:
 
 def test_a_user_and_all_that_is_theirs(copy: Copy) -> None:
     account = copy.server.account
+    copy.of(
+        "users",
+        "billable_rates",
+        "cost_rates",
+        "project_assignments",
+        "teammates",
+        "user_assignments",
+        "time_entries",
+    )
     copy.begin()
     user = account.rows("teammates")[0]
     manager = copy.table("teammates")[0]["user_id"]
@@ -102,6 +112,15 @@ def test_a_user_and_all_that_is_theirs(copy: Copy) -> None:
 
 def test_a_project_and_its_entries(copy: Copy) -> None:
     account = copy.server.account
+    copy.of(
+        "projects",
+        "time_entries",
+        "expenses",
+        "users",
+        "project_assignments",
+        "user_assignments",
+        "task_assignments",
+    )
     copy.begin(healed=True)
     counts: Dict[int, int] = {}
     for row in account.rows("time_entries"):
@@ -118,6 +137,7 @@ def test_a_project_and_its_entries(copy: Copy) -> None:
 
 def test_every_row_of_a_month(server: Server, postgres_copy: Copy) -> None:
     account, copy = server.account, postgres_copy
+    copy.of("time_entries", "expenses", "time_clients", "expenses_team", "uninvoiced")
     copy.begin(healed=True)
     month = account.rows("time_entries")[200]["spent_date"][:7]
     for stream in ("time_entries", "expenses"):
@@ -132,6 +152,15 @@ def test_every_row_of_a_month(server: Server, postgres_copy: Copy) -> None:
 def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
     account = server.account
     copy = Copy(server, destination)
+    copy.of(
+        "time_entries",
+        "expenses",
+        "clients",
+        "invoices",
+        "time_clients",
+        "expenses_clients",
+        "uninvoiced",
+    )
     copy.begin(healed=True)
     entries, expenses = account.rows("time_entries"), account.rows("expenses")
     billed = next(row for row in entries[150:] if row["invoice"])
@@ -157,6 +186,15 @@ def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
 
 def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> None:
     copy = Copy(server, destination)
+    copy.of(
+        "time_entries",
+        "expenses",
+        "clients",
+        "invoices",
+        "invoice_payments",
+        "time_team",
+        "uninvoiced",
+    )
     copy.begin(healed=True)
     ids = sorted(row["id"] for row in server.account.rows("time_entries"))
     sql(copy, f"DELETE FROM {{}}time_entries WHERE id IN ({ids[3]}, {ids[200]})")
@@ -179,6 +217,7 @@ def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> Non
 
 
 def test_a_child_whose_parent_was_made_up(copy: Copy) -> None:
+    copy.of("invoices", "invoice_messages")
     copy.begin()
     lost = copy.table("invoice_messages")[0]["id"]
     sql(copy, f"UPDATE {{}}invoice_messages SET invoice_id = 5 WHERE id = {lost}")
@@ -190,6 +229,7 @@ def test_a_child_whose_parent_was_made_up(copy: Copy) -> None:
 def test_old_periods_of_reports_stay_true(copy: Copy, period: str) -> None:
     """Whatever a report depends on changes, in a window that loads read only once."""
     account = copy.server.account
+    copy.of("time_entries", "expenses", "clients", "users", "tasks", "projects", *REPORTS)
     load = {"report_period": period}
     heal(copy, load=load, report_period=period)
     old = [
@@ -216,6 +256,7 @@ def test_old_periods_of_reports_stay_true(copy: Copy, period: str) -> None:
 
 def test_the_state_of_the_load_is_not_touched(copy: Copy) -> None:
     """Cursors and stored windows are the load's: a repair must not move them."""
+    copy.of("time_entries", "clients", "invoices", "invoice_payments", "time_team")
     copy.begin()
     account = copy.server.account
     entry = account.rows("time_entries")[-1]
@@ -307,23 +348,24 @@ def test_what_is_left_out_stays_out(server: Server) -> None:
 
 
 def test_too_much_at_once(server: Server, postgres_copy: Copy) -> None:
-    copy = postgres_copy
+    copy = postgres_copy.of("time_entries", "tasks", "clients", "time_team")
     copy.begin()
     rows = server.account.rows("time_entries")
     for row in rows[:90]:
         server.account.delete("time_entries", row["id"])
     server.account.edit("tasks", server.account.rows("tasks")[0]["id"], touch=False, name="New")
-    before = {name: copy.rows(name) for name in STREAMS}
+    before = {name: copy.rows(name) for name in copy.streams}
     with pytest.raises(HarvestError) as error:
         repair(copy)
     assert "90 of the 400 rows of time_entries" in str(error.value)
     assert "max_deleted_share=0.23" in str(error.value)
-    assert {name: copy.rows(name) for name in STREAMS} == before
+    assert {name: copy.rows(name) for name in copy.streams} == before
     heal(copy, max_deleted_share=0.23)
     copy.check("time_entries", names=False)
 
 
 def test_a_refusal_removes_nothing(copy: Copy) -> None:
+    copy.of("expenses", "invoices", "invoice_payments", "users", "cost_rates", "tasks")
     copy.begin()
     account = copy.server.account
     account.delete("expenses", account.rows("expenses")[0]["id"])
@@ -339,6 +381,7 @@ def test_a_refusal_removes_nothing(copy: Copy) -> None:
 
 
 def test_a_list_that_is_suddenly_empty_removes_nothing(copy: Copy) -> None:
+    copy.of("projects", "time_entries", "tasks")
     copy.begin()
     before = copy.rows("projects")
     nothing = {"per_page": 2000, "total_pages": 1, "total_entries": 0, "links": {}}
@@ -350,6 +393,7 @@ def test_a_list_that_is_suddenly_empty_removes_nothing(copy: Copy) -> None:
 
 def test_a_row_that_one_answer_lacks_is_asked_for_again(copy: Copy) -> None:
     """One answer without a row that lives is not enough to remove it."""
+    copy.of("tasks", "clients")
     copy.begin()
     rows = copy.server.account.rows("tasks")
     about = {"per_page": 2000, "total_pages": 1, "total_entries": len(rows) - 1, "links": {}}
@@ -389,6 +433,7 @@ def test_a_failed_request_repairs_nothing(copy: Copy, path: str) -> None:
 
 
 def test_a_feature_that_is_switched_off(copy: Copy) -> None:
+    copy.of("company", "expenses", "expense_categories", "expenses_team", "tasks")
     copy.begin()
     before = copy.rows("expenses")
     copy.server.account.company["expense_feature"] = False
@@ -417,7 +462,7 @@ def test_only_the_selected_streams(copy: Copy) -> None:
 
 def test_start_date(server: Server, postgres_copy: Copy) -> None:
     """Rows from before it are not missing, and those that are here can go."""
-    account, copy = server.account, postgres_copy
+    account, copy = server.account, postgres_copy.of("time_entries", "clients", "time_team")
     stamps = sorted(row["updated_at"] for row in account.rows("time_entries"))
     start = stamps[200][:10]
     heal(copy, load={"start_date": start}, start_date=start)
@@ -438,6 +483,7 @@ def test_start_date(server: Server, postgres_copy: Copy) -> None:
 
 
 def test_another_account_is_not_compared(copy: Copy) -> None:
+    copy.of("clients", "tasks")
     copy.begin()
     with Server(Account.generate(seed=8, time_entries=50), limits=False) as other:
         other.account_id = "2000002"
@@ -465,7 +511,9 @@ def test_before_the_first_load(copy: Copy) -> None:
 
 def test_marking(server: Server, destination: str) -> None:
     account = server.account
-    copy = Copy(server, destination)
+    copy = Copy(server, destination).of(
+        *("time_entries", "invoices", "invoice_messages", "clients", *REPORTS)
+    )
     heal(copy, deleted="mark")
     entry = account.rows("time_entries")[7]
     with_items = next(row for row in copy.rows("invoice_messages").values() if row["recipients"])
@@ -497,6 +545,7 @@ def test_marking(server: Server, destination: str) -> None:
 
 
 def test_a_marked_row_that_comes_back(copy: Copy) -> None:
+    copy.of("time_entries", "tasks")
     copy.begin()
     entry = copy.server.account.rows("time_entries")[7]
     sql(copy, f"UPDATE {{}}time_entries SET deleted_at = NOW() WHERE id = {entry['id']}")
@@ -505,6 +554,7 @@ def test_a_marked_row_that_comes_back(copy: Copy) -> None:
 
 
 def test_ignoring(copy: Copy) -> None:
+    copy.of("time_entries", "tasks")
     copy.begin()
     entry = copy.server.account.rows("time_entries")[7]
     copy.server.account.delete("time_entries", entry["id"])

@@ -22,6 +22,7 @@ from harvest.streams.due import report_windows
 from sandbox import Account, Server
 from sandbox.server import RequestRecord
 from tests.copy import Copy
+from tests.helpers import PAGE, long_server
 
 LISTS = [stream for stream in STREAMS.values() if stream.kind in ("list", "whole")]
 CHILDREN = [stream for stream in STREAMS.values() if stream.kind == "child"]
@@ -35,9 +36,9 @@ LOOKBACK = 90
 @pytest.fixture(scope="module")
 def agency() -> Account:
     """Lists of several pages, and report windows that have long ended."""
-    account = Account.generate(seed=5, time_entries=4500, years=2.5)
+    account = Account.generate(seed=5, time_entries=2 * PAGE + 50, years=2.5)
     client = account.rows("clients")[0]["id"]
-    for number in range(2100):
+    for number in range(PAGE - 20):
         account.add("contacts", client_id=client, first_name=f"Contact {number}")
         account.clock.advance(1)
     return account
@@ -45,7 +46,7 @@ def agency() -> Account:
 
 @pytest.fixture
 def copy(agency: Account) -> Iterator[Copy]:
-    with Server(agency, limits=False) as server:
+    with long_server(agency) as server:
         yield Copy(server)
 
 
@@ -61,9 +62,9 @@ def template(record: RequestRecord) -> str:
 
 
 def lists(account: Account) -> "Counter[str]":
-    """One request for each 2,000 rows of a list, and for a list without rows."""
+    """One request for each page of a list, and for a list without rows."""
     counts = account.counts()
-    pages = {each.path: ceil(counts.get(each.name, 1) / 2000) or 1 for each in LISTS}
+    pages = {each.path: ceil(counts.get(each.name, 1) / PAGE) or 1 for each in LISTS}
     return Counter({**pages, **OTHERS})
 
 
@@ -103,6 +104,8 @@ def test_the_first_sync_makes_as_few_requests_as_can_be(copy: Copy) -> None:
     account = copy.server.account
     expected = lists(account) + children(account) + reports(account)
     assert asked(copy) == expected
+    # pages as long as Harvest's may be
+    assert {"2000"} == {each.query.get("per_page", "2000") for each in copy.server.requests}
     assert expected["/time_entries"] == 3
     assert expected["/contacts"] == 2
     assert expected["/invoices"] == expected["/users"] == 1

@@ -185,7 +185,11 @@ def shell(command: str, env: Dict[str, str]) -> "subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize(
-    "streams", ["2>&-", ">&-", ">&- 2>&-", "< /dev/null 2>&-", "| head -1", "> /dev/full"]
+    "streams",
+    [
+        *(pytest.param(closed, marks=pytest.mark.long) for closed in ("2>&-", ">&-")),
+        *(">&- 2>&-", "< /dev/null 2>&-", "| head -1", "> /dev/full"),
+    ],
 )
 def test_whatever_becomes_of_the_report(server: Server, streams: str) -> None:
     done = shell(f"SCRIPT {' '.join(SOME)} {streams}", environment(server))
@@ -206,8 +210,17 @@ def test_verify_says_what_it_found_whatever_becomes_of_the_report(server: Server
     assert shell(f"SCRIPT verify {' '.join(SOME)} | head -1", env).returncode == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("path", ["/users/me", "/clients", "/reports/time/team"])
+@pytest.mark.parametrize(
+    ("path", "number", "code"),
+    [
+        ("/users/me", signal.SIGINT, 130),
+        ("/clients", signal.SIGTERM, 143),
+        ("/reports/time/team", signal.SIGINT, 130),
+        pytest.param("/users/me", signal.SIGTERM, 143, marks=pytest.mark.long),
+        pytest.param("/clients", signal.SIGINT, 130, marks=pytest.mark.long),
+        pytest.param("/reports/time/team", signal.SIGTERM, 143, marks=pytest.mark.long),
+    ],
+)
 def test_a_run_that_is_stopped(
     server: Server, number: signal.Signals, code: int, path: str
 ) -> None:

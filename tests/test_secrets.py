@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import dlt
 import pytest
-from dlt.pipeline.exceptions import PipelineStepFailed
+from dlt.extract.exceptions import ResourceExtractionError
 
 from harvest import HarvestError, harvest_source
 from sandbox import Account, Server
@@ -253,8 +253,8 @@ def test_no_other_host_is_asked(
     copy = Copy(server, **({} if kind == "redirect" else oauth(server)))
     details = {"location": elsewhere.url + path} if kind == "redirect" else {"host": elsewhere.url}
     fault = server.faults.add(path, kind, times=None, **details)
-    with pytest.raises(PipelineStepFailed) as raised:
-        copy.run(stream)
+    with pytest.raises(ResourceExtractionError) as raised:
+        copy.read(stream)
     assert fault.hits
     assert elsewhere.seen == []
     assert f"Harvest's answer leads to {elsewhere.url}, which is not" in sentence(raised.value)
@@ -266,8 +266,8 @@ def test_the_refresh_token_goes_to_no_other_host(server: Server, elsewhere: Else
         server.faults.clear()
         headers = {"Location": elsewhere.url + "/oauth2/token"}
         server.faults.add("/api/v2/oauth2/token", "status", times=None, code=code, headers=headers)
-        with pytest.raises(PipelineStepFailed):
-            Copy(server, **oauth(server)).run("clients")
+        with pytest.raises(ResourceExtractionError):
+            Copy(server, **oauth(server)).read("clients")
     assert elsewhere.seen == []
 
 
@@ -275,8 +275,8 @@ def test_the_list_of_accounts_is_asked_of_no_other_host(
     server: Server, elsewhere: Elsewhere
 ) -> None:
     server.faults.add("/api/v2/accounts", "redirect", times=None, location=elsewhere.url)
-    with pytest.raises(PipelineStepFailed):
-        Copy(server, account_id=None).run("clients")
+    with pytest.raises(ResourceExtractionError):
+        Copy(server, account_id=None).read("clients")
     assert elsewhere.seen == []
 
 
@@ -289,8 +289,8 @@ def test_another_port_name_or_scheme_is_another_host(server: Server) -> None:
     ):
         server.faults.clear()
         server.faults.add("/clients", "next_elsewhere", times=None, host=host)
-        with pytest.raises(PipelineStepFailed) as raised:
-            Copy(server).run("clients")
+        with pytest.raises(ResourceExtractionError) as raised:
+            Copy(server).read("clients")
         assert "Harvest's answer leads to " in sentence(raised.value)
         # who asks, and the page
         assert len(server.requests) == 2
@@ -300,8 +300,7 @@ def test_a_redirect_to_the_same_host_is_followed(server: Server) -> None:
     server.faults.add("/clients", "redirect", location=f"{server.base_url}/clients?per_page=2000")
     server.faults.add("/tasks", "redirect", location="/v2/tasks?per_page=2000")
     copy = Copy(server)
-    copy.run("clients", "tasks")
-    copy.check("clients", "tasks")
+    copy.check_read(copy.read("clients", "tasks"))
 
 
 def test_netrc_does_not_replace_the_token(
@@ -309,7 +308,7 @@ def test_netrc_does_not_replace_the_token(
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password something\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    Copy(server).run("clients")
+    Copy(server).read("clients")
     asked = {record.headers["authorization"] for record in server.requests}
     assert asked == {f"Bearer {server.token}"}
 
