@@ -62,9 +62,9 @@ async def _parents(
         rows = [row async for page in listed for row in page.rows]
         check.parents[parent.name] = rows
     found = {row["id"]: has_children(stream, row) for row in rows}
-    here = check.stored.ids(stream.name, stream.parent_key)
     # parents that Harvest no longer lists are asked about, too: were they deleted?
-    found.update(dict.fromkeys(here - found.keys(), True))
+    for (key,) in check.stored.keys(stream.name, [stream.parent_key]):
+        found.setdefault(key, True)
     return {key: has for key, has in found.items() if only is None or key in only}
 
 

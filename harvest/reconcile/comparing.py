@@ -116,7 +116,7 @@ class Comparing:
         ):
             found.absent = [name]
         if stream.kind in ("child", "report") and (stream.primary_key or stream.report):
-            found.twice = stored.twice(stream)
+            found.twice = stored.keys(name, stream.key, least=2)
         return found
 
     # ---------------------------------------------------------------- comparing
@@ -193,9 +193,9 @@ class Comparing:
         found.status = "not covered"
         found.add_note("only deep=True compares it, which asks parent by parent")
         if self._repairs and found.twice:
-            wanted = is_one_of(stream.key, found.twice)
-            parents = self._stored.ids(stream.name, stream.parent_key, wanted)
-            await compare_children(self._check, found, parents)
+            twice = is_one_of(stream.key, found.twice)
+            parents = self._stored.keys(stream.name, [stream.parent_key], twice)
+            await compare_children(self._check, found, {key for (key,) in parents})
 
     async def _look_at_report(self, found: TableComparison) -> None:
         stream = STREAMS[found.stream]
@@ -242,7 +242,8 @@ class Comparing:
         """Say of which streams rows are still there more than once."""
         with self._stored:
             for each in found:
-                still = self._stored.twice(STREAMS[each.stream]) if each.twice else ()
+                key = STREAMS[each.stream].key
+                still = each.twice and self._stored.keys(each.stream, key, least=2)
                 if still:
                     self._unrepaired.append(
                         f"{len(still):,} rows of {each.stream} are still stored more"

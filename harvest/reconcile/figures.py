@@ -42,14 +42,14 @@ async def compare_figures(
     for window, theirs in zip(years, by_year, strict=True):
         bisection.add(window, theirs)
     seen = array("q")
-    doubtful = check.stored.ids_of(stream, f"t.{stream.dated} IS NULL")
+    doubtful = check.stored.ids(stream, f"t.{stream.dated} IS NULL")
     if found.harvest != sum(each["rows"] for each in by_year):
         for span in gaps(years):
             seen.extend((await read(check, found, span)).ids)
     await _bisect(check, found, asked, bisection, (seen, doubtful))
     if bisection.exhausted:
         seen = (await read(check, found, {})).ids
-        doubtful = check.stored.ids_of(stream)
+        doubtful = check.stored.ids(stream)
     deleted = not_in(doubtful, seen)
     if deleted and check.proof:
         deleted = await prove(check, found, deleted, found.harvest)
@@ -74,7 +74,7 @@ async def _bisect(
         first, last = segment.window
         seen.extend((await read(check, found, {"from": first, "to": last})).ids)
         inside = f"t.{stream.dated} BETWEEN DATE '{first}' AND DATE '{last}'"
-        doubtful.extend(check.stored.ids_of(stream, inside))
+        doubtful.extend(check.stored.ids(stream, inside))
         bisection.spend(1)
 
 

@@ -44,18 +44,21 @@ async def _compare_ids(
     """Find what was deleted, and what is deleted with it, after a whole reading."""
     stream = STREAMS[found.stream]
     links = [link for link in links_to(stream.name) if link[0] in check.found]
-    here = check.stored.ids_of(stream)
+    here = check.stored.ids(stream)
     # a record that others name and that is not here can be deleted, too
-    named = {key for child, column in links for key in check.stored.ids(child, column)}
-    here.extend(named)
+    for child, column in links:
+        here.extend(key for (key,) in check.stored.keys(child, [column]))
     deleted = not_in(here, seen)
     if deleted and (check.proof or check.params(stream)):
         deleted = await prove(check, found, deleted, len(seen))
     ids = [(key,) for key in deleted]
     if deleted:
-        found.deleted = check.stored.keys(stream, is_one_of(stream.key, ids))
+        found.deleted = check.stored.keys(
+            stream.name, stream.key, is_one_of(stream.key, ids)
+        )
     for child, column in links if deleted and not found.kept else ():
-        lost = check.stored.keys(STREAMS[child], is_one_of([column], ids))
+        named = is_one_of([column], ids)
+        lost = check.stored.keys(child, STREAMS[child].key, named)
         check.found[child].deleted |= lost
         check.found[child].implied |= lost
 

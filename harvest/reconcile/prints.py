@@ -14,7 +14,7 @@ from dlt.common import Decimal
 
 from ..settings import Report
 from ..typing import Row, Rows, Window
-from .values import as_decimal
+from .values import as_day, as_decimal
 
 
 class Group(NamedTuple):
@@ -122,10 +122,12 @@ def within(groups: Iterable[Group], window: Window) -> List[Group]:
 
 
 def by_window(rows: Rows) -> Dict[Window, Rows]:
-    """Return the rows of a report by their window."""
-    found: Dict[Window, Rows] = defaultdict(list)
+    """Return stored rows of a report by their window, without what dlt added."""
+    found: Dict[Any, Rows] = defaultdict(list)
     for row in rows:
-        found[row["period_start"], row["period_end"]].append(row)
+        window = {name: as_day(row[name]) for name in ("period_start", "period_end")}
+        own = {name: value for name, value in row.items() if name[:4] != "_dlt"}
+        found[tuple(window.values())].append({**own, **window})
     return found
 
 

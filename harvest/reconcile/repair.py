@@ -164,9 +164,8 @@ class Repair:
         }
         whole: Set[Key] = set()
         for parent in parents:
-            keys = self._stored.keys(
-                stream, is_one_of([stream.parent_key], [(parent,)])
-            )
+            below = is_one_of([stream.parent_key], [(parent,)])
+            keys = self._stored.keys(stream.name, stream.key, below)
             if keys <= found.deleted or (parent,) in families:
                 whole |= keys & found.deleted
         return whole

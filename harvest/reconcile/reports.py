@@ -15,7 +15,7 @@ from .prints import Described, Group, Prints, WindowPrint, by_window, print_of, 
 from .rows import RowForms, same
 from .sql import group_query, is_one_of
 from .state import SourceState
-from .values import as_day, as_decimal, moment
+from .values import as_decimal, moment
 
 SLACK = timedelta(seconds=10)
 """A report that was asked for so soon after a change may have been made before it."""
@@ -107,7 +107,7 @@ class ReportWindows:
         """Return the prints of the windows of a report."""
         report = stream.report
         assert report
-        rows = by_window([_as_days(row) for row in self._stored.own_rows(stream.name)])
+        rows = by_window(self._stored.rows(stream.name))
         groups = [
             group
             for source in report.made_of
@@ -272,11 +272,3 @@ class ReportWindows:
                 )
                 self._invoiced = {key: as_decimal(amount) for key, amount in rows}
         return self._invoiced
-
-
-def _as_days(row: Row) -> Row:
-    """Return a row of a report with its window as days."""
-    return {
-        **row,
-        **{name: as_day(row[name]) for name in ("period_start", "period_end")},
-    }

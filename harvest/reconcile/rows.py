@@ -102,37 +102,19 @@ class RowForms:
     def of_rows(self, condition: str = "") -> List[Stored]:
         """Return the stored rows that meet a condition on the table `t`."""
         name = self._stream.name
-        rows = self._stored.select(name, condition)
-        below: Dict[str, List[Tuple[str, Row]]] = defaultdict(list)
-        for table in self._stored.lists_of(name) if rows else ():
-            for root, item in self._items(table, condition):
-                below[root].append((table, item))
+        rows = self._stored.rows(name, condition)
+        below: Dict[Any, List[Tuple[str, Row]]] = defaultdict(list)
+        roots: Dict[Any, Any] = {}
+        for table, item in self._stored.rows_below(name, condition) if rows else ():
+            above = item["_dlt_parent_id"]
+            root = roots[item["_dlt_id"]] = roots.get(above, above)
+            below[root].append((table, item))
         found = []
         for row in rows:
             key = tuple(row.get(column) for column in self._stream.key)
             pieces = [(name, row), *below[row["_dlt_id"]]]
             found.append(Stored(key, self._form(pieces), pieces))
         return found
-
-    def _items(self, table: str, condition: str) -> List[Tuple[str, Row]]:
-        """Return the rows of a list's table, each with the `_dlt_id` of its root."""
-        tables, name = self._stored.schema.tables, self._stored.name
-        if self._stored.count(table) is None:
-            return []
-        path = [table]
-        while parent := tables[path[-1]].get("parent"):
-            path.append(parent)
-        source = f"{name(table)} t0"
-        for depth, above in enumerate(path[1:], 1):
-            alias = "t" if depth == len(path) - 1 else f"t{depth}"
-            source += f" JOIN {name(above)} {alias}"
-            source += f" ON t{depth - 1}._dlt_parent_id = {alias}._dlt_id"
-        alive = self._stored.source(self._stream.name, condition).partition(" WHERE ")[
-            2
-        ]
-        where = f" WHERE {alive}" if alive else ""
-        rows = self._stored.rows_of(table, f"{source}{where}", "t0", also="t._dlt_id")
-        return [(row.pop("t._dlt_id"), row) for row in rows]
 
     def _form(self, pieces: Iterable[Tuple[str, Row]]) -> Form:
         form: Form = {}
