@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set
 from dlt.common import Decimal
 
 from ..settings import Report
-from ..typing import Row, Rows, Window
+from ..typing import Rows, Window
 from .values import as_day, as_decimal
 
 
@@ -142,5 +142,3 @@ def name_of(window: Window) -> str:
 
 Prints = Dict[Window, WindowPrint]
 """What was seen of the windows of a report."""
-Described = Dict[str, Dict[Any, Row]]
-"""What reports repeat of records, by stream and id."""
