@@ -12,6 +12,7 @@ from dlt.common import Decimal
 from dlt.common.schema import Schema
 from dlt.extract import DltSource
 
+from .api.decoding import Page
 from .api.running import run
 from .exceptions import AccessRefused, HarvestError, RecordDeleted
 from .settings import STREAMS, Stream
@@ -42,10 +43,6 @@ KINDS = {bool: "bool", int: "bigint", dict: "object", list: "list"}
 
 MOMENT = r"(.{10})([T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?"
 """A date, or a date and a time, in text."""
-
-
-Fields = Dict[str, "Counter[str]"]
-"""How many values of which type each column of a table got."""
 
 
 @dataclass
@@ -154,12 +151,11 @@ async def _rows_of(context: Context, stream: Stream) -> Rows:
 
 async def _first_page(context: Context, stream: Stream) -> Rows:
     """Return the rows of a page of a list, which is read once for all that want it."""
-
-    async def ask() -> Rows:
-        return (await context.client.start(stream, params={}).page()).rows
-
-    rows: Rows = await context.run.once(f"page of {stream.name}", ask)
-    return rows
+    page: Page = await context.run.once(
+        f"page of {stream.name}",
+        lambda: context.client.start(stream, params={}).page(),
+    )
+    return page.rows
 
 
 def _in_year(context: Context, stream: Stream, year: int) -> Row:
@@ -201,47 +197,34 @@ def _fields(
 
 
 def _compared(schema: Schema, stream: Stream, rows: Rows) -> StreamDrift:
-    found = StreamDrift(stream.name, len(rows), note="" if rows else "no rows")
-    counted: Dict[str, Fields] = defaultdict(lambda: defaultdict(Counter))
+    sent: Dict[Tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
         for table, name, kind in _fields(schema, stream.name, row):
-            counted[table][name][kind] += 1
-    for table, fields in counted.items():
-        columns = schema.tables.get(table, {}).get("columns", {})
-        declared = {
-            name: str(column["data_type"])
-            for name, column in columns.items()
-            if name[:4] != "_dlt"
-        }
-        _note_types(found, schema, table, fields, declared)
-        # what Harvest need not send
-        ours = {"deleted_at", *stream.merge_key} if table == stream.name else set()
-        for name in declared.keys() - fields.keys() - ours:
-            group = name.rpartition("__")[0]
-            if not group or fields[group]["object"]:
-                found.absent.append(f"{table}.{name}")
-    found.absent.sort()
-    return found
-
-
-def _note_types(
-    found: StreamDrift,
-    schema: Schema,
-    table: str,
-    fields: Fields,
-    declared: Dict[str, str],
-) -> None:
-    """Note fields that are not declared, and values of another type than declared."""
-    for name, types in fields.items():
+            sent[table, name][kind] += 1
+    declared = {
+        (table, name): str(column["data_type"])
+        for table in schema.tables.keys() & {table for table, _ in sent}
+        for name, column in schema.get_table_columns(table).items()
+        if name[:4] != "_dlt"
+    }
+    found = StreamDrift(stream.name, len(rows), note="" if rows else "no rows")
+    for (table, name), types in sent.items():
         values = {kind: n for kind, n in types.items() if kind != "null"}
-        nested = any(column.startswith(f"{name}__") for column in declared)
+        nested = any(t == table and n.startswith(f"{name}__") for t, n in declared)
         listed = f"{table}__{name}" in schema.tables
-        if name in declared:
-            fits = FITS.get(declared[name], values)
+        if data_type := declared.get((table, name)):
+            fits = FITS.get(data_type, values)
             if wrong := {kind: n for kind, n in values.items() if kind not in fits}:
-                found.other_types.append(Field(table, name, declared[name], wrong))
+                found.other_types.append(Field(table, name, data_type, wrong))
         elif not (
             (nested and values.keys() <= {"object"})
             or (listed and values.keys() <= {"list"})
         ):
             found.unforeseen.append(Field(table, name, "", dict(types)))
+    for table, name in sorted(declared.keys() - sent.keys()):
+        # what Harvest need not send, or what is in an object that did not come
+        ours = table == stream.name and name in ("deleted_at", *stream.merge_key)
+        group = name.rpartition("__")[0]
+        if not ours and (not group or sent[table, group]["object"]):
+            found.absent.append(f"{table}.{name}")
+    return found
