@@ -208,7 +208,7 @@ class Comparing(Check):
         settled = date.today() - timedelta(days=self.context.report_lookback_days)
         looks = self.state.looks(self._prints, settled)
         if looks is not None:
-            self._repair.load([removed_rows([], looks=looks)])
+            self.stored.write(self.source, [removed_rows([], looks=looks)])
 
     def result(self) -> Result:
         """Return what was found, and the requests that it took."""

@@ -6,12 +6,12 @@ from datetime import date  # noqa: I251
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import dlt
-from dlt.common import Decimal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.sql_client import WithSqlClient
+from dlt.extract import DltResource, DltSource
 
 from ..exceptions import HarvestError
 from ..settings import STREAMS, Stream
@@ -126,6 +126,14 @@ class StoredTables:
         with self._pipeline.destination_client(self.schema.name) as client:
             client.update_stored_schema(only_tables=tables, force=True)
 
+    def write(self, source: DltSource, resources: Sequence[DltResource]) -> None:
+        """Run the pipeline with resources in place of those of its source."""
+        if resources:
+            # files are of one form for all loads
+            form: Any = "parquet" if self.in_files else None
+            instead = DltSource(source.schema, source.section, [*resources])
+            self._pipeline.run(instead, loader_file_format=form)
+
     # ----------------------------------------------------------------- values
 
     def count(self, table: str) -> Optional[int]:
@@ -136,13 +144,6 @@ class StoredTables:
                 rows = self.query(f"SELECT COUNT(*) FROM {self.source(table)}")
                 self._counts[table] = int(rows[0][0])
         return self._counts[table]
-
-    def amount(self, stream: Stream) -> Decimal:
-        """Return the sum of what `Stream.amount` names."""
-        source = self.source(stream.name)
-        return as_decimal(
-            self.query(f"SELECT SUM(t.{stream.amount}) FROM {source}")[0][0]
-        )
 
     def keys(
         self, table: str, columns: Sequence[str], condition: str = "", least: int = 1

@@ -99,21 +99,19 @@ def agrees(report: Report, rows: Rows, groups: Iterable[Group]) -> bool:
         rows (List[Dict[str, Any]]): Its rows.
         groups (Iterable[Group]): The groups in its window.
     """
-    theirs: Dict[Any, Decimal] = defaultdict(Decimal)
-    ours: Dict[Any, Decimal] = defaultdict(Decimal)
+    left: Dict[Any, Decimal] = defaultdict(Decimal)
     running: Set[Any] = set()
     for row in rows:
-        theirs[row[report.key]] += as_decimal(row[report.total])
+        left[row[report.key]] += as_decimal(row[report.total])
+    reported = set(left)
     for group in groups:
         if group.source == report.made_of[0]:
-            ours[group.subject] += group.amount
+            left[group.subject] -= group.amount
             if group.running:
                 running.add(group.subject)
     # a report that leaves some projects out says nothing of them
-    keys = theirs.keys() if report.billable_only else theirs.keys() | ours.keys()
-    return all(
-        theirs.get(key, 0) == ours.get(key, 0) for key in keys if key not in running
-    )
+    keys = reported if report.billable_only else left.keys()
+    return not any(left[key] for key in keys - running)
 
 
 def within(groups: Iterable[Group], window: Window) -> List[Group]:

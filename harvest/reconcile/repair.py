@@ -1,12 +1,13 @@
 """Writing what a comparison found: missing, different and deleted rows."""
 
+from collections import defaultdict
 from datetime import datetime, timezone  # noqa: I251
 from itertools import chain
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import dlt
 from dlt.common.utils import chunks
-from dlt.extract import DltResource, DltSource
+from dlt.extract import DltResource
 
 from ..settings import PER_PAGE, STREAMS, Stream
 from ..streams import delta
@@ -17,7 +18,6 @@ from .check import Check
 from .comparison import TableComparison
 from .prints import name_of
 from .rows import Stored
-from .sql import is_one_of
 from .values import days_in
 
 REMOVED = "removed_rows"
@@ -56,14 +56,8 @@ class Repair:
                 and STREAMS[each.stream].primary_key
                 for key in self._leaving(each)
             ]
-        if clearing:
-            self.load(clearing)
-        self.load([*writing, removed_rows(removed)])
-
-    def load(self, resources: Sequence[DltResource]) -> None:
-        """Run the pipeline with some resources of the source, in place of its own."""
-        check = self._check
-        load_resources(check.pipeline, check.source, resources, self._stored.in_files)
+        for resources in (clearing, [*writing, removed_rows(removed)]):
+            self._stored.write(self._check.source, resources)
 
     # ------------------------------------------------------------ rows to write
 
@@ -141,26 +135,23 @@ class Repair:
             return set()
         if not (self._stored.appends and stream.parent):
             return found.deleted
-        parents = {
-            each.columns[stream.parent_key]
-            for each in self._stored_rows(stream, found.deleted)
+        below: Dict[Any, Set[Key]] = defaultdict(set)
+        columns = [stream.parent_key, *stream.key]
+        for parent, *key in self._stored.keys(stream.name, columns):
+            below[parent].add(tuple(key))
+        return {
+            key
+            for parent, keys in below.items()
+            if keys <= found.deleted or (parent,) in families
+            for key in keys & found.deleted
         }
-        whole: Set[Key] = set()
-        for parent in parents:
-            below = is_one_of([stream.parent_key], [(parent,)])
-            keys = self._stored.keys(stream.name, stream.key, below)
-            if keys <= found.deleted or (parent,) in families:
-                whole |= keys & found.deleted
-        return whole
 
     def _stored_rows(self, stream: Stream, keys: Set[Key]) -> List[Stored]:
-        """Return stored rows by their keys; whole families if rows have no sure key."""
+        """Return stored rows by their keys, which not all may have in full."""
         forms = self._check.forms(stream)
         if stream.primary_key or not keys:
             return forms.of_keys(keys)
-        places = [stream.key.index(name) for name in stream.merge_key]
-        families = {tuple(key[place] for place in places) for key in keys}
-        return forms.of_rows(is_one_of(stream.merge_key, families))
+        return [each for each in forms.of_rows() if each.key in keys]
 
     def _resource(
         self,
@@ -206,25 +197,6 @@ class Repair:
 def _tombstone(stream: Stream, family: Key) -> Row:
     """Return a row that is not stored, and removes all rows of a family."""
     return tombstone(stream, dict(zip(stream.merge_key, family, strict=True)))
-
-
-def load_resources(
-    pipeline: dlt.Pipeline,
-    source: DltSource,
-    resources: Sequence[DltResource],
-    in_files: bool,
-) -> None:
-    """Run a pipeline with resources in place of those of its source.
-
-    Args:
-        pipeline (dlt.Pipeline): The pipeline.
-        source (DltSource): The source, whose schema and state they share.
-        resources (Sequence[DltResource]): The resources.
-        in_files (bool): The destination keeps files, of one form for all loads.
-    """
-    form: Any = "parquet" if in_files else None
-    instead = DltSource(source.schema, source.section, [*resources])
-    pipeline.run(instead, loader_file_format=form)
 
 
 def removed_rows(
