@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta  # noqa: I251
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
@@ -144,13 +144,14 @@ class Progress(Collector):
 @contextmanager
 def _logged_above() -> Iterator[None]:
     """Have dlt's log go where stderr goes now: it holds the one that it began with."""
-    all_handlers = getattr(logger.LOGGER, "handlers", ())
-    streams = (each for each in all_handlers if isinstance(each, logging.StreamHandler))
-    handlers = [each for each in streams if each.stream is sys.__stderr__]
-    for each in handlers:
-        each.setStream(sys.stderr)
+    held = (
+        each
+        for each in getattr(logger.LOGGER, "handlers", ())
+        if getattr(each, "stream", None) is sys.__stderr__
+    )
+    handler: Any = next(held, logging.StreamHandler())
+    handler.setStream(sys.stderr)
     try:
         yield
     finally:
-        for each in handlers:
-            each.setStream(sys.__stderr__)
+        handler.setStream(sys.__stderr__)

@@ -11,7 +11,6 @@ from contextlib import nullcontext, suppress
 from types import FrameType
 from typing import Callable, List, Optional
 
-import dlt
 from dlt.common import logger
 from dlt.extract import DltSource
 
@@ -19,6 +18,7 @@ from ..progress import Progress
 from ..reconcile import Result
 from ..streams.context import context_of
 from .commands import Loaded, execute, selected
+from .destination import MakePipeline
 from .errors import explain, stopped_by
 from .memory import take_little_memory
 from .options import parse
@@ -26,17 +26,19 @@ from .output import report, say
 
 __all__ = ["main"]
 
+MakeSource = Callable[..., DltSource]
+
 
 def main(
-    pipeline: Callable[[], dlt.Pipeline],
-    source: Callable[..., DltSource],
+    pipeline: MakePipeline,
+    source: MakeSource,
     arguments: Optional[List[str]] = None,
 ) -> int:
     """Do what the command line says.
 
     Args:
-        pipeline (Callable[[], dlt.Pipeline]): Makes the pipeline.
-        source (Callable[..., DltSource]): Makes the source, as `harvest_source` does.
+        pipeline (MakePipeline): Makes the pipeline.
+        source (MakeSource): Makes the source, as `harvest_source` does.
         arguments (Optional[List[str]]): The arguments; None takes those of the process.
 
     Returns:
@@ -69,11 +71,7 @@ def main(
         return 1
 
 
-def _done(
-    options: Namespace,
-    pipeline: Callable[[], dlt.Pipeline],
-    make_source: Callable[..., DltSource],
-) -> int:
+def _done(options: Namespace, pipeline: MakePipeline, make_source: MakeSource) -> int:
     names = ("start_date", "end_date", "history")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
     source = selected(make_source(**given), options.resources)
