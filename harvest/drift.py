@@ -3,13 +3,16 @@
 import asyncio
 import re
 from collections import Counter, defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date  # noqa: I251
-from typing import Any, Dict, Iterator, List, NamedTuple, Set
+from typing import Any, Dict, Iterator, List, Tuple
 
 from dlt.common import Decimal
 from dlt.common.schema import Schema
 from dlt.extract import DltSource
 
+from .api.decoding import Page
 from .api.running import run
 from .exceptions import AccessRefused, HarvestError, RecordDeleted
 from .settings import STREAMS, Stream
@@ -35,7 +38,15 @@ FITS = {
 """What a column of a type takes as it is."""
 
 
-class Field(NamedTuple):
+KINDS = {bool: "bool", int: "bigint", dict: "object", list: "list"}
+"""dlt's names of the types of JSON, and names of those that it does not have."""
+
+MOMENT = r"(.{10})([T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?"
+"""A date, or a date and a time, in text."""
+
+
+@dataclass
+class Field:
     """A field of an answer that is not as declared.
 
     Attributes:
@@ -51,7 +62,8 @@ class Field(NamedTuple):
     types: Dict[str, int]
 
 
-class StreamDrift(NamedTuple):
+@dataclass
+class StreamDrift:
     """What differs between the schema and one page of a stream.
 
     Attributes:
@@ -64,10 +76,10 @@ class StreamDrift(NamedTuple):
     """
 
     stream: str
-    rows: int
-    unforeseen: List[Field]
-    absent: List[str]
-    other_types: List[Field]
+    rows: int = 0
+    unforeseen: List[Field] = field(default_factory=list)
+    absent: List[str] = field(default_factory=list)
+    other_types: List[Field] = field(default_factory=list)
     note: str = ""
 
 
@@ -89,102 +101,68 @@ def drift(source: DltSource) -> List[StreamDrift]:
     """
     context = context_of(source)
     context.new_run()
-    selected = [STREAMS[name] for name in STREAMS if name in source.selected_resources]
 
     async def look() -> List[StreamDrift]:
         await context.owner()
-        wanted = {each.parent for each in selected if each.parent}
-        answers = await asyncio.gather(*(_parents(context, name) for name in wanted))
-        parents = dict(zip(wanted, answers, strict=True))
-        found = (_look(context, source.schema, each, parents) for each in selected)
+        streams = [
+            STREAMS[name] for name in STREAMS if name in source.selected_resources
+        ]
+        found = (_look(context, source.schema, stream) for stream in streams)
         return list(await asyncio.gather(*found))
 
     return run(look())
 
 
-async def _parents(context: Context, name: str) -> Rows:
-    try:
-        return (await context.client.start(STREAMS[name], params={}).page()).rows
-    except AccessRefused:
-        return []
-
-
-async def _look(
-    context: Context, schema: Schema, stream: Stream, parents: Dict[str, Rows]
-) -> StreamDrift:
-    nothing = StreamDrift(stream.name, 0, [], [], [])
+async def _look(context: Context, schema: Schema, stream: Stream) -> StreamDrift:
     try:
         if await context.lacks(stream):
-            return nothing._replace(note=lacking(stream))
-        rows = await _page(context, stream, parents)
+            return StreamDrift(stream.name, note=lacking(stream))
+        rows = await _rows_of(context, stream)
     except AccessRefused as refused:
-        return nothing._replace(note=refusal(stream, refused))
+        return StreamDrift(stream.name, note=refusal(stream, refused))
     except HarvestError:
         # what it says may quote an answer
-        return nothing._replace(note="its answer could not be read")
-    if not rows:
-        return nothing._replace(note="no rows")
+        return StreamDrift(stream.name, note="its answer could not be read")
     return _compared(schema, stream, rows)
 
 
-async def _page(context: Context, stream: Stream, parents: Dict[str, Rows]) -> Rows:
-    """Return the rows of one page of a stream."""
-    if rows := parents.get(stream.name, []):
-        return rows
-    if not stream.parent:
-        for params in _params(context, stream):
-            if rows := (await context.client.start(stream, params=params).page()).rows:
+async def _rows_of(context: Context, stream: Stream) -> Rows:
+    """Return the rows of one page of a stream, the first that has any."""
+    if stream.parent:
+        above = await _first_page(context, STREAMS[stream.parent])
+        having = [row["id"] for row in above if has_children(stream, row)]
+        # some of all ages: the newest invoices are not paid yet
+        some = having[:: len(having) // PARENTS or 1][:PARENTS]
+        questions = questions_of(stream, some)
+        starts = (start_child(context, stream, each) for each in questions)
+    elif stream.kind in ("report", "yearly"):
+        years = (
+            _in_year(context, stream, year) for year in years_due(date.today())[::-1]
+        )
+        starts = (context.client.start(stream, params=year) for year in years)
+    else:
+        return await _first_page(context, stream)
+    for pending in starts:
+        with suppress(RecordDeleted):
+            if rows := (await pending.page()).rows:
                 return rows
-        return []
-    above = parents[stream.parent]
-    if not above:
-        # asked again, to be told why if it was refused
-        await context.client.start(STREAMS[stream.parent], params={}).page()
-    having = [row["id"] for row in above if has_children(stream, row)]
-    # some of all ages: the newest invoices are not paid yet
-    some = having[:: len(having) // PARENTS or 1][:PARENTS]
-    for question in questions_of(stream, some):
-        try:
-            rows = (await start_child(context, stream, question).page()).rows
-        except RecordDeleted:
-            continue
-        if rows:
-            return rows
     return []
 
 
-def _params(context: Context, stream: Stream) -> Iterator[Row]:
-    """Yield the filters with which a stream is asked, until one brings rows."""
-    for year in reversed(years_due(date.today())):
-        if stream.report:
-            window = (date(year, 1, 1), date(year, 12, 31))
-            yield window_params(context, stream, window)
-        elif stream.kind == "yearly":
-            yield {"year": year}
-        else:
-            yield {}
-            return
+async def _first_page(context: Context, stream: Stream) -> Rows:
+    """Return the rows of a page of a list, which is read once for all that want it."""
+    page: Page = await context.run.once(
+        f"page of {stream.name}",
+        lambda: context.client.start(stream, params={}).page(),
+    )
+    return page.rows
 
 
-class _Counted:
-    """Counts the types of all fields of some rows, by table."""
-
-    def __init__(self, schema: Schema) -> None:
-        self.types: Dict[str, Dict[str, Counter[str]]] = defaultdict(
-            lambda: defaultdict(Counter)
-        )
-        self._name = schema.naming.normalize_identifier
-
-    def row(self, table: str, row: Row, inside: str = "") -> None:
-        """Count the fields of a row, or of an object in it."""
-        for name, value in row.items():
-            path = f"{inside}{self._name(name)}"
-            self.types[table][path][kind_of(value)] += 1
-            if isinstance(value, dict):
-                self.row(table, value, f"{path}__")
-            for item in value if isinstance(value, list) else ():
-                item = item if isinstance(item, dict) else {"value": item}
-                self.row(f"{table}__{path}", item)
+def _in_year(context: Context, stream: Stream, year: int) -> Row:
+    """Return the filter for what a stream has of a year."""
+    if stream.report:
+        return window_params(context, stream, (date(year, 1, 1), date(year, 12, 31)))
+    return {"year": year}
 
 
 def kind_of(value: Any) -> str:
@@ -195,77 +173,58 @@ def kind_of(value: Any) -> str:
     """
     if isinstance(value, Decimal):
         return "decimal" if meant(value) is not None else "number of too many digits"
-    if isinstance(value, str):
-        return _kind_of_text(value)
-    for kind, name in (
-        (bool, "bool"),
-        (int, "bigint"),
-        (dict, "object"),
-        (list, "list"),
-    ):
-        if isinstance(value, kind):
-            return name
-    return "null"
-
-
-def _kind_of_text(value: str) -> str:
-    try:
-        date.fromisoformat(value[:10])
-        if len(value) == 10:
-            return "date"
-        if re.fullmatch(r"[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?", value[10:]):
-            return "timestamp"
-    except ValueError:
-        pass
+    if not isinstance(value, str):
+        return KINDS.get(type(value), "null")
+    if found := re.fullmatch(MOMENT, value):
+        with suppress(ValueError):
+            date.fromisoformat(found[1])
+            return "timestamp" if found[2] else "date"
     return "text" if number_in(value) is None else "number in quotes"
 
 
+def _fields(
+    schema: Schema, table: str, row: Row, inside: str = ""
+) -> Iterator[Tuple[str, str, str]]:
+    """Yield table, column and type of all fields of a row, or of an object in it."""
+    for name, value in row.items():
+        path = inside + schema.naming.normalize_identifier(name)
+        yield table, path, kind_of(value)
+        if isinstance(value, dict):
+            yield from _fields(schema, table, value, f"{path}__")
+        for item in value if isinstance(value, list) else ():
+            item = item if isinstance(item, dict) else {"value": item}
+            yield from _fields(schema, f"{table}__{path}", item)
+
+
 def _compared(schema: Schema, stream: Stream, rows: Rows) -> StreamDrift:
-    counted = _Counted(schema)
+    sent: Dict[Tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
-        counted.row(stream.name, row)
-    found = StreamDrift(stream.name, len(rows), [], [], [])
-    for table, fields in counted.types.items():
-        columns = _declared(schema, table)
-        groups = {name.rpartition("__")[0] for name in columns}
-        for name, types in fields.items():
-            values = {kind: n for kind, n in types.items() if kind != "null"}
-            if name in columns:
-                fits = FITS.get(columns[name], {*values})
-                if wrong := {k: n for k, n in values.items() if k not in fits}:
-                    found.other_types.append(Field(table, name, columns[name], wrong))
-            elif not _is_foreseen(schema, f"{table}__{name}", name, values, groups):
-                found.unforeseen.append(Field(table, name, "", dict(types)))
-        for name in columns.keys() - fields.keys() - _ours(stream, table):
-            group = name.rpartition("__")[0]
-            if not group or fields[group]["object"]:
-                found.absent.append(f"{table}.{name}")
-    found.absent.sort()
-    return found
-
-
-def _declared(schema: Schema, table: str) -> Dict[str, str]:
-    """Return the columns of a table, with their types."""
-    if table not in schema.tables:
-        return {}
-    return {
-        name: str(column["data_type"])
+        for table, name, kind in _fields(schema, stream.name, row):
+            sent[table, name][kind] += 1
+    declared = {
+        (table, name): str(column["data_type"])
+        for table in schema.tables.keys() & {table for table, _ in sent}
         for name, column in schema.get_table_columns(table).items()
         if name[:4] != "_dlt"
     }
-
-
-def _ours(stream: Stream, table: str) -> Set[str]:
-    """Return the columns of a table that Harvest need not send."""
-    return {"deleted_at", *stream.merge_key} if table == stream.name else set()
-
-
-def _is_foreseen(
-    schema: Schema, table: str, name: str, values: Dict[str, int], groups: Set[str]
-) -> bool:
-    """Return whether a field is an object with columns, or a list with a table."""
-    kinds = {*values}
-    nested = any(group == name or group.startswith(f"{name}__") for group in groups)
-    return (nested and kinds <= {"object"}) or (
-        table in schema.tables and kinds <= {"list"}
-    )
+    found = StreamDrift(stream.name, len(rows), note="" if rows else "no rows")
+    for (table, name), types in sent.items():
+        values = {kind: n for kind, n in types.items() if kind != "null"}
+        nested = any(t == table and n.startswith(f"{name}__") for t, n in declared)
+        listed = f"{table}__{name}" in schema.tables
+        if data_type := declared.get((table, name)):
+            fits = FITS.get(data_type, values)
+            if wrong := {kind: n for kind, n in values.items() if kind not in fits}:
+                found.other_types.append(Field(table, name, data_type, wrong))
+        elif not (
+            (nested and values.keys() <= {"object"})
+            or (listed and values.keys() <= {"list"})
+        ):
+            found.unforeseen.append(Field(table, name, "", dict(types)))
+    for table, name in sorted(declared.keys() - sent.keys()):
+        # what Harvest need not send, or what is in an object that did not come
+        ours = table == stream.name and name in ("deleted_at", *stream.merge_key)
+        group = name.rpartition("__")[0]
+        if not ours and (not group or sent[table, group]["object"]):
+            found.absent.append(f"{table}.{name}")
+    return found

@@ -8,7 +8,6 @@ from dlt.extract import DltResource, DltSource
 
 from .reconcile import Result
 from .reconcile.destination import StoredTables
-from .reconcile.repair import load_resources
 from .streams.context import context_of
 from .typing import Rows
 
@@ -63,7 +62,7 @@ def keep_versions(
         kept = [
             each.resource(context.delta) for each in versions if each.stream in added
         ]
-        load_resources(pipeline, source, kept, versions[0].stored.in_files)
+        versions[0].stored.write(source, kept)
     return added
 
 

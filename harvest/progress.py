@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta  # noqa: I251
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
@@ -39,27 +39,26 @@ class Progress(Collector):
         ...     pipeline.run(source)
     """
 
-    def __init__(
-        self, rate_limits: Sequence[RateLimit] = (), every: float = 30
-    ) -> None:
+    def __init__(self, rate_limits: Sequence[RateLimit], every: float = 30) -> None:
         self._rate_limits = rate_limits
         self._every = every
         self._began = time.monotonic()
         self._sent_before = self._sent()
-        self._phase = "asking Harvest"
+        self._start("asking Harvest")
+
+    def _start(self, step: str) -> None:
+        self._phase = PHASES.get(step.split()[0], step)
         self._rows: Counter[str] = Counter()
         self._pages: Counter[str] = Counter()
         self._read: Dict[str, bool] = {}
         self._files = (0, 0)
 
+    def _stop(self) -> None:
+        self._phase = "comparing with Harvest"
+
     @contextmanager
-    def shown(self, really: bool = True) -> Iterator[None]:
-        """Show it while the context is open, if it is really wanted."""
-        self._began = time.monotonic()
-        self._sent_before = self._sent()
-        if not really:
-            yield
-            return
+    def shown(self) -> Iterator[None]:
+        """Show it while the context is open."""
         if sys.stderr.isatty():
             console = Console(stderr=True)
             # what goes to stderr meanwhile, such as warnings, appears above it
@@ -78,11 +77,8 @@ class Progress(Collector):
 
     def _log(self, ended: threading.Event) -> None:
         while not ended.wait(self._every):
-            print(
-                "; ".join([self._headline(), *self._limits()]),
-                file=sys.stderr,
-                flush=True,
-            )
+            line = "; ".join([self._headline(), *self._limits()])
+            print(line, file=sys.stderr, flush=True)
 
     def _headline(self) -> str:
         """Return the phase, and figures."""
@@ -144,29 +140,18 @@ class Progress(Collector):
         elif name in STREAMS:
             self._rows[name] += inc
 
-    def _start(self, step: str) -> None:
-        self._phase = PHASES.get(step.split()[0], step)
-        self._rows.clear()
-        self._pages.clear()
-        self._read.clear()
-        self._files = (0, 0)
-
-    def _stop(self) -> None:
-        self._phase = "comparing with Harvest"
-
 
 @contextmanager
 def _logged_above() -> Iterator[None]:
     """Have dlt's log go where stderr goes now: it holds the one that it began with."""
-    handlers = [
+    held = (
         each
         for each in getattr(logger.LOGGER, "handlers", ())
-        if isinstance(each, logging.StreamHandler) and each.stream is sys.__stderr__
-    ]
-    for each in handlers:
-        each.setStream(sys.stderr)
+        if getattr(each, "stream", None) is sys.__stderr__
+    )
+    handler: Any = next(held, logging.StreamHandler())
+    handler.setStream(sys.stderr)
     try:
         yield
     finally:
-        for each in handlers:
-            each.setStream(sys.__stderr__)
+        handler.setStream(sys.__stderr__)

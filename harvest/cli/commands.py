@@ -1,14 +1,16 @@
 """The commands: load, verify, and say what would be read."""
 
 import time
+from argparse import Namespace
 from collections import Counter
-from typing import Any, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 import dlt
 from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
 from .. import HarvestError
+from ..drift import StreamDrift, drift
 from ..dry_run import Forecast, forecast
 from ..history import keep_versions
 from ..reconcile import Result, reconcile, verify
@@ -38,6 +40,44 @@ class Loaded(NamedTuple):
     seconds: float
     compared: Optional[Result]
     versions: Dict[str, int]
+
+
+Outcome = Union[Loaded, Forecast, Result, List[StreamDrift]]
+
+
+def execute(
+    options: Namespace,
+    source: DltSource,
+    pipeline: MakePipeline,
+    progress: Optional[Collector] = None,
+) -> Outcome:
+    """Do what the options of the command line say, and return what came of it.
+
+    Raises:
+        HarvestError: It cannot be done, with the way out.
+    """
+    if options.command == "drift":
+        return drift(source)
+    where = (pipeline, options.destination, options.dataset)
+    if options.dry_run:
+        with opened(*where) as ready:
+            return forecast(ready, source, options.full_refresh, options.deep)
+    if options.command == "load":
+        return load(
+            source,
+            *where,
+            full_refresh=options.full_refresh,
+            deleted=None if options.no_reconcile else options.deleted,
+            max_deleted_share=options.max_deleted_share,
+            deep=options.deep,
+            progress=progress,
+        )
+    if context_of(source).end_date:
+        raise HarvestError(
+            "end_date is for loading, but verify compares all days: leave it out."
+        )
+    with opened(*where) as ready:
+        return verify(ready, source, options.deep)
 
 
 def load(
@@ -76,7 +116,8 @@ def load(
         >>> load(harvest_source(start_date="2024-01-01"))
         >>> load(harvest_source(), destination="postgres").pipeline.dataset().clients
     """
-    began, sent = time.monotonic(), context_of(source).client.requests_sent
+    context = context_of(source)
+    began, sent = time.monotonic(), context.client.requests_sent
     with opened(pipeline, destination, dataset, writes=True) as ready:
         if progress:
             ready.collector = progress
@@ -89,58 +130,27 @@ def load(
         # where tables are broken, nothing can be made of them
         before = {} if "refresh" in how else keep_versions(ready, source)
         ready.run(source, **how)
-        loaded = what_was_loaded(ready)._replace(
-            requests=context_of(source).client.requests_sent - sent
-        )
-        if deleted and not is_backfill(source):
+        requests = context.client.requests_sent - sent
+        rows = _rows_loaded(ready)
+        skipped = {
+            name: each.custom_metrics["skipped"]
+            for name, each in source.selected_resources.items()
+            if "skipped" in each.custom_metrics
+        }
+        compared = None
+        if deleted and not context.end_date:
             compared = reconcile(ready, source, deleted, max_deleted_share, deep)
-            loaded = loaded._replace(compared=compared)
-        added = Counter(before) + Counter(keep_versions(ready, source, loaded.compared))
-        loaded = loaded._replace(versions=dict(added))
-    return loaded._replace(seconds=time.monotonic() - began)
+        versions = Counter(before) + Counter(keep_versions(ready, source, compared))
+    seconds = time.monotonic() - began
+    return Loaded(ready, rows, skipped, requests, seconds, compared, dict(versions))
 
 
-def check(
-    source: DltSource,
-    pipeline: MakePipeline = harvest_pipeline,
-    destination: Optional[str] = None,
-    dataset: Optional[str] = None,
-    deep: bool = False,
-) -> Result:
-    """Compare what was loaded with Harvest, and change nothing.
-
-    Args:
-        source (DltSource): A `harvest_source`, or some of its streams.
-        pipeline (MakePipeline): Makes the pipeline.
-        destination (Optional[str]): Name of another destination of dlt.
-        dataset (Optional[str]): Name of another dataset (schema).
-        deep (bool): Compare each row and each column of all streams.
-
-    Returns:
-        Result: What was found.
-
-    Raises:
-        HarvestError: It cannot be done, with the way out.
-    """
-    if is_backfill(source):
-        raise HarvestError(
-            "end_date is for loading, but verify compares all days: leave it out."
-        )
-    with opened(pipeline, destination, dataset) as ready:
-        return verify(ready, source, deep)
-
-
-def foresee(
-    source: DltSource,
-    pipeline: MakePipeline = harvest_pipeline,
-    destination: Optional[str] = None,
-    dataset: Optional[str] = None,
-    full_refresh: bool = False,
-    deep: bool = False,
-) -> Forecast:
-    """Return what `load` would read with these arguments, and change nothing."""
-    with opened(pipeline, destination, dataset) as ready:
-        return forecast(ready, source, full_refresh, deep)
+def _rows_loaded(pipeline: dlt.Pipeline) -> Dict[str, int]:
+    """Return the rows of each table in the last run, without dlt's own."""
+    trace = pipeline.last_trace
+    done = trace.last_normalize_info if trace else None
+    counts = done.row_counts if done else {}
+    return {name: n for name, n in sorted(counts.items()) if n and name[0] != "_"}
 
 
 def selected(source: DltSource, names: Sequence[str]) -> DltSource:
@@ -150,7 +160,7 @@ def selected(source: DltSource, names: Sequence[str]) -> DltSource:
         HarvestError: There is no such stream.
     """
     unknown = [name for name in names if name not in source.resources]
-    if unknown and is_backfill(source) and {*unknown} <= {*STREAMS}:
+    if unknown and context_of(source).end_date and {*unknown} <= {*STREAMS}:
         raise HarvestError(
             f"With end_date only {' and '.join(source.resources)} are read, not"
             f" {', '.join(unknown)}: leave out either."
@@ -161,37 +171,3 @@ def selected(source: DltSource, names: Sequence[str]) -> DltSource:
             f" there are: {', '.join(source.resources)}."
         )
     return source.with_resources(*names) if names else source
-
-
-def is_backfill(source: DltSource) -> bool:
-    """Return whether an end_date was set, so that only a range of days is read."""
-    return context_of(source).end_date is not None
-
-
-def what_was_loaded(pipeline: dlt.Pipeline) -> Loaded:
-    """Read the trace of the pipeline's last run."""
-    trace: Any = pipeline.last_trace
-    rows = trace.last_normalize_info.row_counts if trace.last_normalize_info else {}
-    metrics = {
-        name: resource.custom_metrics
-        for steps in (
-            trace.last_extract_info.metrics.values() if trace.last_extract_info else ()
-        )
-        for step in steps
-        for name, resource in step["resource_metrics"].items()
-    }
-    return Loaded(
-        pipeline=pipeline,
-        rows={
-            name: count
-            for name, count in sorted(rows.items())
-            if count and name[0] != "_"
-        },
-        skipped={
-            name: each["skipped"] for name, each in metrics.items() if "skipped" in each
-        },
-        requests=0,
-        seconds=0,
-        compared=None,
-        versions={},
-    )

@@ -3,18 +3,18 @@
 import logging
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, ContextManager, Iterator, Optional
 
 import dlt
+import duckdb
 from dlt.common.configuration import with_config
 from dlt.common.configuration.specs import known_sections
 from dlt.common.destination import Destination
-from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.pipeline.configuration import PipelineConfiguration
 
 from .. import HarvestError
-from .lock import destination_lock, file_lock
+from .lock import advisory_lock, bucket_lock, file_lock
 from .memory import limit_duckdb
 from .postgres import check_postgres
 
@@ -52,8 +52,8 @@ def opened(
     Raises:
         HarvestError: It cannot be used so, with the way out.
     """
-    target = _destination(destination) if destination else None
-    with file_lock(Path(_working_directories()) / "harvest.lock"):
+    target = Destination.from_reference(destination) if destination else None
+    with file_lock(_working_directories() / "harvest.lock"):
         _forget(make)
         pipeline = make()
         if target:
@@ -61,13 +61,15 @@ def opened(
         if dataset:
             layout = pipeline.config.dataset_name_layout or "%s"
             pipeline.dataset_name = layout % dataset
-        _refuse(pipeline)
-        if database_file(pipeline):
+        database = database_file(pipeline)
+        _refuse(pipeline, database)
+        if database:
             limit_duckdb(pipeline)
-        lock = destination_lock(pipeline) if writes else nullcontext()
-        with lock, _no_empty_database(pipeline):
-            if writes:
+        lock = destination_lock(pipeline, database) if writes else nullcontext()
+        with lock, _no_empty_file(database):
+            if writes and kind_of(pipeline) == "postgres":
                 check_postgres(pipeline)
+            if writes:
                 _replace_at_once(pipeline)
             pipeline.sync_destination()
             yield pipeline
@@ -91,22 +93,12 @@ def _forget(make: MakePipeline) -> None:
 )
 def _working_directories(
     pipeline_name: str = "harvest", pipelines_dir: Optional[str] = None
-) -> str:
+) -> Path:
     """Return the folder of dlt's working directories, as dlt finds it."""
-    return pipelines_dir or str(get_dlt_pipelines_dir())
+    return Path(pipelines_dir or get_dlt_pipelines_dir())
 
 
-def _destination(name: str) -> Any:
-    try:
-        return Destination.from_reference(name)
-    except UnknownDestinationModule:
-        raise HarvestError(
-            f"dlt has no destination {name}; those that it has are listed at"
-            " https://dlthub.com/docs/dlt-ecosystem/destinations."
-        ) from None
-
-
-def _refuse(pipeline: dlt.Pipeline) -> None:
+def _refuse(pipeline: dlt.Pipeline, database: Optional[Path]) -> None:
     """Raise what is known to go wrong before anything is read."""
     if not pipeline.config.restore_from_destination:
         raise HarvestError(
@@ -114,7 +106,6 @@ def _refuse(pipeline: dlt.Pipeline) -> None:
             " environment, or config.toml), but each run begins where the destination"
             " says that the last one ended: leave it out."
         )
-    database = database_file(pipeline)
     if database and database.stem.lower() == pipeline.dataset_name.lower():
         raise HarvestError(
             f"The dataset {pipeline.dataset_name} has the name of its DuckDB file,"
@@ -125,10 +116,11 @@ def _refuse(pipeline: dlt.Pipeline) -> None:
 
 def database_file(pipeline: dlt.Pipeline) -> Optional[Path]:
     """Return the file of a DuckDB database; None for other destinations."""
+    if kind_of(pipeline) != "duckdb":
+        return None
     config: Any = pipeline.destination_client().config
-    database = str(getattr(config.credentials, "database", "") or "")
-    in_file = kind_of(pipeline) == "duckdb" and database[:1] != ":"
-    return Path(database) if in_file else None
+    database = str(config.credentials.database)
+    return None if database.startswith(":") else Path(database)
 
 
 def kind_of(pipeline: dlt.Pipeline) -> str:
@@ -136,10 +128,34 @@ def kind_of(pipeline: dlt.Pipeline) -> str:
     return pipeline.destination.destination_type.rpartition(".")[2]
 
 
+def destination_lock(
+    pipeline: dlt.Pipeline, database: Optional[Path]
+) -> ContextManager[None]:
+    """Return the lock that the destination keeps: PostgreSQL, DuckDB, file systems.
+
+    It ends with the process that holds it, in a bucket at the latest after `LEASE`
+    seconds. Other destinations keep none.
+
+    Args:
+        pipeline (dlt.Pipeline): The pipeline, with its destination and dataset.
+        database (Optional[Path]): Its DuckDB file.
+    """
+    if database:
+        return file_lock(Path(f"{database}.lock"))
+    kind, name = kind_of(pipeline), f"{pipeline.dataset_name}.lock"
+    if kind == "postgres":
+        return advisory_lock(pipeline)
+    if kind != "filesystem":
+        return nullcontext()
+    client: Any = pipeline.destination_client()
+    if client.is_local_filesystem:
+        return file_lock(Path(client.bucket_path) / name)
+    return bucket_lock(client.fs_client, f"{client.bucket_path}/{name}")
+
+
 @contextmanager
-def _no_empty_database(pipeline: dlt.Pipeline) -> Iterator[None]:
+def _no_empty_file(database: Optional[Path]) -> Iterator[None]:
     """Delete a DuckDB file that came to be by being looked into, with nothing in it."""
-    database = database_file(pipeline)
     is_new = database and not database.exists()
     try:
         yield
@@ -151,15 +167,12 @@ def _no_empty_database(pipeline: dlt.Pipeline) -> Iterator[None]:
 
 
 def _is_empty(database: Path) -> bool:
-    import duckdb
-
-    if not database.exists():
-        return False
+    tables = "SELECT 1 FROM duckdb_tables() LIMIT 1"
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            tables = connection.execute("SELECT 1 FROM duckdb_tables() LIMIT 1")
-            return not tables.fetchall()
+            return not connection.execute(tables).fetchall()
     except duckdb.Error:
+        # such as that there is no file
         return False
 
 

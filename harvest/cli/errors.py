@@ -4,13 +4,14 @@ import errno
 import os
 import re
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Type
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Type
 
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigValueCannotBeCoercedException,
 )
 from dlt.common.configuration.providers.toml import TomlProviderReadException
+from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException, SignalReceivedException
 from dlt.common.schema.exceptions import DataValidationError
 from dlt.extract.incremental.exceptions import ExternalSchedulerNotAvailable
@@ -18,85 +19,73 @@ from dlt.extract.incremental.exceptions import ExternalSchedulerNotAvailable
 from .. import HarvestError
 from ..streams.lists import NO_INTERVAL
 
-
-class Told(NamedTuple):
-    """A message of a database's, and what it means.
-
-    Attributes:
-        pattern (str): What the message has in it; a group is put into the sentence.
-        sentence (str): What to say.
-    """
-
-    pattern: str
-    sentence: str
-
-
 TOLD = (
-    Told(
+    (
         r"set lock on file \"([^\"]+)|used by another process.*?\"?([^\" ]+\.duckdb)",
         "{} is open in another program, whose lock on file and tables ends with it:"
         " close it there, or run again later.",
     ),
-    Told(
+    (
         r"Cannot open file \"([^\"]+)\": Permission|open database \"([^\"]+)\" in read",
         "{} cannot be written: run as the user to whom it belongs, or in a folder of"
         " your own.",
     ),
-    Told(
+    (
         r"Cannot open file \"([^\"]+)\"",
         "{} cannot be opened: see that its folder is there and may be written to.",
     ),
-    Told(
+    (
         r"file \"([^\"]+)\".*not a valid DuckDB",
         "{} is no DuckDB database: move it away, or set another destination.",
     ),
-    Told(
-        r"No space left|disk full|File too large|could not extend file|DiskFull",
+    (
+        r"No space left|disk full|File too large|could not extend file|DiskFull"
+        r"|Disk quota exceeded",
         "The disk is full, or a file too large for it: make room and run again.",
     ),
-    Told(
+    (
         r"password authentication failed|no password supplied|no pg_hba\.conf"
         r"|role \"[^\"]*\" does not exist|Access denied|Invalid credentials",
         "The database refuses user name or password: correct the credentials of the"
         " destination in .dlt/secrets.toml or in the environment.",
     ),
-    Told(
+    (
         r"database \"([^\"]+)\" does not exist",
         "The database {} is not there: create it, or correct the credentials of the"
         " destination.",
     ),
-    Told(
+    (
         r"permission denied for (\w+ [^\s:]+)|must be owner of (\w+ [^\s:]+)",
         "The role in the credentials of the destination may not use {}: its owner must"
         " GRANT that.",
     ),
-    Told(
+    (
         r"not currently accepting connections|the database system is \w+",
         "The database is not currently accepting connections: run again when it does.",
     ),
-    Told(
+    (
         r"could not translate host name|Connection refused|could not connect"
         r"|timeout expired|No route to host|Network is unreachable"
         r"|Is the server running",
         "The database cannot be reached: see that it runs, and that host and port in"
         " the credentials of the destination are right.",
     ),
-    Told(
+    (
         r"terminating connection|server closed the connection|connection already closed"
         r"|SSL connection has been closed|connection has been lost|Connection reset",
         "The database ended the connection: run again when it is back.",
     ),
-    Told(
+    (
         r"cannot drop (\S+ \S+) because other objects depend on it",
         "{} cannot be made anew, since other tables or views refer to it: drop these"
         " first, and create them again afterwards.",
     ),
-    Told(
+    (
         r"violates foreign key constraint \"([^\"]+)\"",
         "The foreign key {} keeps rows from being replaced: drop it, or make it"
         " DEFERRABLE INITIALLY DEFERRED.",
     ),
-    Told(
+    (
         r"(?:column|Table with name|relation|no such table:?) \"?([\w.]+)\"? does not"
         r" exist|does not have a column with name \"(\w+)\"|no such table: (\w+)"
         r"|Referenced (?:update )?column \"?(\w+)\"? not found",
@@ -104,6 +93,10 @@ TOLD = (
         " somebody changed.",
     ),
 )
+"""What messages of databases have in them, and what they mean.
+
+A group is put into the sentence.
+"""
 
 
 def explain(error: BaseException) -> str:
@@ -122,13 +115,13 @@ def explain(error: BaseException) -> str:
             share = r"max_deleted_share=([\d.]+)"
             return re.sub(share, r"--max-deleted-share \1", str(each))
     for each in reversed(chain):
-        for kind, sentence in SENTENCES:
-            if isinstance(each, kind) and (said := sentence(each)):
+        for kind, explained in SENTENCES:
+            if isinstance(each, kind) and (said := explained(each)):
                 return said
     words = " ".join(" ".join(str(each).split()) for each in reversed(chain))
-    for told in TOLD:
-        if found := re.search(told.pattern, words, re.IGNORECASE):
-            return told.sentence.format(next(filter(None, found.groups()), "It"))
+    for pattern, sentence in TOLD:
+        if found := re.search(pattern, words, re.IGNORECASE):
+            return sentence.format(*filter(None, found.groups()))
     return (
         f"The run ended with a {type(chain[-1]).__name__}, which nobody foresaw:"
         " -v shows all of it."
@@ -161,23 +154,20 @@ def stopped_by(error: BaseException, received: List[int]) -> Optional[int]:
 def _file_trouble(error: Any) -> Optional[str]:
     """Explain what the system says of a file."""
     if error.filename is None:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        return TOLD[4].sentence if full else None
+        return None
     path = Path(os.fsdecode(error.filename)).absolute()
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    if name in ("ENOSPC", "EDQUOT", "EFBIG"):
         return f"{path} is too large for its disk, or the disk is full: make room."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if name in ("EACCES", "EPERM", "EROFS"):
         return (
             f"{path} cannot be written{_owner(path)}: run as that user, give it to"
             " yours (chown -R), or set another folder (DLT_DATA_DIR for those of dlt)."
         )
-    if error.errno == errno.ENOENT:
-        return (
-            f"{path} is not there: something else deletes it, or the folder is wrong."
-        )
-    return (
-        f"{path} cannot be used ({errno.errorcode.get(error.errno or 0, 'unknown')})."
-    )
+    if name == "ENOENT":
+        why = "something else deletes it, or the folder is wrong"
+        return f"{path} is not there: {why}."
+    return f"{path} cannot be used ({name})."
 
 
 def _owner(path: Path) -> str:
@@ -239,15 +229,18 @@ def _missing_package(error: Any) -> str:
     )
 
 
-def _frozen(error: Any) -> str:
-    what = (
-        f"{error.table_name}.{error.column_name}"
-        if error.column_name
-        else error.table_name
-    )
+def _no_destination(error: Any) -> str:
     return (
-        f"Harvest sent {what}, which the schema contract does not allow: nothing was"
-        " loaded. Change the contract, or load without it."
+        f"dlt has no destination {error.ref}; those that it has are listed at"
+        " https://dlthub.com/docs/dlt-ecosystem/destinations."
+    )
+
+
+def _frozen(error: Any) -> str:
+    names = filter(None, (error.table_name, error.column_name))
+    return (
+        f"Harvest sent {'.'.join(names)}, which the schema contract does not allow:"
+        " nothing was loaded. Change the contract, or load without it."
     )
 
 
@@ -257,6 +250,7 @@ SENTENCES: Tuple[Tuple[Type[BaseException], Callable[[Any], Optional[str]]], ...
     (TomlProviderReadException, _toml_trouble),
     (ExternalSchedulerNotAvailable, lambda error: NO_INTERVAL),
     (MissingDependencyException, _missing_package),
+    (UnknownDestinationModule, _no_destination),
     (DataValidationError, _frozen),
     (OSError, _file_trouble),
 )

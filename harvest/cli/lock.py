@@ -5,11 +5,10 @@ import os
 import sqlite3
 import threading
 import time
-import uuid
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ContextManager, Iterator, Tuple
+from typing import Any, Iterator
 
 import dlt
 
@@ -25,37 +24,6 @@ def busy(where: str) -> HarvestError:
         f"Another run of this pipeline is under way (it holds {where}): run again when"
         " it has ended."
     )
-
-
-def destination_lock(pipeline: dlt.Pipeline) -> ContextManager[None]:
-    """Hold a lock that the destination keeps, while the context is open.
-
-    PostgreSQL, DuckDB and file systems keep one. It ends with the process that holds
-    it, in a bucket at the latest after `LEASE` seconds. Others keep none.
-
-    Args:
-        pipeline (dlt.Pipeline): The pipeline, with its destination and dataset.
-
-    Returns:
-        ContextManager[None]: The lock.
-
-    Raises:
-        HarvestError: Another run holds it, or it cannot be taken.
-    """
-    client: Any = pipeline.destination_client()
-    kind = client.config.destination_type.rpartition(".")[2]
-    if kind == "postgres":
-        return _advisory_lock(pipeline)
-    if kind == "duckdb":
-        database = str(client.config.credentials.database)
-        in_memory = database.startswith(":")
-        return nullcontext() if in_memory else file_lock(Path(f"{database}.lock"))
-    if kind == "filesystem" and client.is_local_filesystem:
-        return file_lock(Path(client.bucket_path) / f"{pipeline.dataset_name}.lock")
-    if kind == "filesystem":
-        place = f"{client.bucket_path}/{pipeline.dataset_name}.lock"
-        return bucket_lock(client.fs_client, place)
-    return nullcontext()
 
 
 @contextmanager
@@ -88,11 +56,17 @@ def file_lock(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _advisory_lock(pipeline: dlt.Pipeline) -> Iterator[None]:
+def advisory_lock(pipeline: dlt.Pipeline) -> Iterator[None]:
     """Hold an advisory lock of PostgreSQL's, in a connection of its own.
 
     It belongs to a transaction, so that it also holds behind a connection pooler, and
     so that the server's time-out for idle sessions does not end it.
+
+    Args:
+        pipeline (dlt.Pipeline): A pipeline with a PostgreSQL destination.
+
+    Raises:
+        HarvestError: Another run holds it.
     """
     name = f"harvest/{pipeline.dataset_name}".encode()
     key = int.from_bytes(sha256(name).digest()[:8], "big", signed=True)
@@ -127,53 +101,46 @@ def bucket_lock(files: Any, place: str) -> Iterator[None]:
     Raises:
         HarvestError: Another run holds it.
     """
-    number, until = _newest(files, place)
+    older = []
+    with suppress(FileNotFoundError):
+        files.invalidate_cache()
+        older = sorted(files.ls(place, detail=False))
+    number, until = 0, 0.0
+    try:
+        if older:
+            number = int(older[-1].rpartition("/")[2][:12])
+            until = float(json.loads(files.cat_file(older[-1]))["until"])
+    except FileNotFoundError:
+        # another run has just put its own in its place
+        raise busy(place) from None
     if until > time.time():
         raise busy(f"{place}, until {time.strftime('%H:%M', time.localtime(until))}")
-    mine, owner = f"{place}/{number + 1:012}.json", uuid.uuid4().hex
+    mine = f"{place}/{number + 1:012}.json"
     try:
-        files.pipe_file(mine, _lease(owner, LEASE), mode="create")
+        files.pipe_file(mine, _lease(LEASE), mode="create")
     except FileExistsError:
         raise busy(place) from None
     ended = threading.Event()
-    thread = threading.Thread(
-        target=_renew, args=(files, mine, owner, ended), daemon=True
-    )
+    thread = threading.Thread(target=_renew, args=(files, mine, ended), daemon=True)
     thread.start()
     try:
-        _delete_older(files, place, mine)
+        for name in older:
+            with suppress(FileNotFoundError):
+                files.rm_file(name)
         yield
     finally:
         ended.set()
         thread.join()
         with suppress(Exception):
-            files.pipe_file(mine, _lease(owner, 0))
+            files.pipe_file(mine, _lease(0))
 
 
-def _newest(files: Any, place: str) -> Tuple[int, float]:
-    """Return the number of the newest lock, and until when it is good."""
-    with suppress(FileNotFoundError):
-        files.invalidate_cache()
-        if found := sorted(name for name in files.ls(place, detail=False)):
-            lease = json.loads(files.cat_file(found[-1]))
-            return int(found[-1].rpartition("/")[2][:12]), float(lease["until"])
-    return 0, 0
+def _lease(seconds: float) -> bytes:
+    return json.dumps({"until": time.time() + seconds}).encode()
 
 
-def _lease(owner: str, seconds: float) -> bytes:
-    return json.dumps({"owner": owner, "until": time.time() + seconds}).encode()
-
-
-def _renew(files: Any, mine: str, owner: str, ended: threading.Event) -> None:
+def _renew(files: Any, mine: str, ended: threading.Event) -> None:
     while not ended.wait(LEASE / 10):
         # one that fails is followed by others, long before the lease ends
         with suppress(Exception):
-            files.pipe_file(mine, _lease(owner, LEASE))
-
-
-def _delete_older(files: Any, place: str, mine: str) -> None:
-    last = mine.rpartition("/")[2]
-    for name in files.ls(place, detail=False):
-        if name.rpartition("/")[2] < last:
-            with suppress(FileNotFoundError):
-                files.rm_file(name)
+            files.pipe_file(mine, _lease(LEASE))

@@ -1,7 +1,8 @@
-"""The options of the command line. Importing this is quick, for `--help`."""
+"""The options of the command line."""
 
 import argparse
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import List, Optional
 
@@ -26,8 +27,35 @@ Credentials: access_token (https://id.getharvest.com/developers) under [sources.
 """  # noqa: E501
 
 
+VALUES = {
+    "--resources A,B": "streams (default: all)",
+    "--start-date DATE": "how far back the first run goes",
+    "--end-date DATE": "time entries and expenses of these days only, whatever was read"
+    " before; 'interval': those of Airflow's data interval",
+    "--history A,B": "keep every version of the rows of these lists, such as"
+    " projects,users",
+    "--destination NAME": "default: duckdb",
+    "--dataset NAME": "default: harvest_data",
+}
+"""The options with a value, and what they mean."""
+
+FLAGS = {
+    "--full-refresh": "read everything again and replace it; restores tables changed by"
+    " hand",
+    "--dry-run": "say what would be read, and read and load nothing",
+    "--no-reconcile": "load only, compare nothing",
+    "--deep": "compare every row and column of every stream",
+    "--json": "print what was done as JSON",
+    "-q --quiet": "do not show progress",
+    "-v --verbose": "show errors in full",
+}
+"""The options without one."""
+
+
 def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
-    """Read the command line; ends the process if it is wrong, or with `--help`.
+    """Read the command line.
+
+    It ends the process if that is wrong, and with `--help` and `--version`.
 
     Args:
         arguments (Optional[List[str]]): The arguments; None takes those of the process.
@@ -40,99 +68,39 @@ def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "command",
-        nargs="?",
-        choices=["load", "verify", "drift"],
-        default="load",
-        help="default: load",
-    )
-    _what(parser)
-    _how(parser)
-    _shown(parser)
-    options = parser.parse_args(arguments)
-    names = options.resources.split(",")
-    options.resources = [name.strip() for name in names if name.strip()]
-    return options
-
-
-def _what(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--resources", metavar="A,B", default="", help="streams (default: all)"
-    )
-    parser.add_argument(
-        "--start-date", metavar="DATE", help="how far back the first run goes"
-    )
-    parser.add_argument(
-        "--end-date",
-        metavar="DATE",
-        help="time entries and expenses of these days only, whatever was read before;"
-        " 'interval': those of Airflow's data interval",
-    )
-    parser.add_argument(
-        "--history",
-        metavar="A,B",
-        help="keep every version of the rows of these lists, such as projects,users",
-    )
-    parser.add_argument("--destination", metavar="NAME", help="default: duckdb")
-    parser.add_argument("--dataset", metavar="NAME", help="default: harvest_data")
-
-
-def _how(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--full-refresh",
-        action="store_true",
-        help="read everything again and replace it; restores tables changed by hand",
-    )
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="say what would be read, and read and load nothing",
-    )
-    parser.add_argument(
-        "--no-reconcile", action="store_true", help="load only, compare nothing"
-    )
-    parser.add_argument(
-        "--deep",
-        action="store_true",
-        help="compare every row and column of every stream",
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    commands = ["load", "verify", "drift"]
+    add("command", nargs="?", choices=commands, default="load", help="default: load")
+    for option, meaning in VALUES.items():
+        name, value = option.split()
+        add(name, metavar=value, help=meaning)
+    add(
         "--deleted",
         choices=["remove", "mark", "ignore"],
         default="remove",
         help="what becomes of rows that were deleted in Harvest (default: remove)",
     )
-    parser.add_argument(
+    add(
         "--max-deleted-share",
         metavar="SHARE",
         type=float,
         default=0.2,
         help="largest part of a table that may be removed at once (default: 0.2)",
     )
-
-
-def _shown(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", action="store_true", help="print what was done as JSON"
-    )
-    parser.add_argument(
-        "-q", "--quiet", action="store_true", help="do not show progress"
-    )
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="show errors in full"
-    )
-    parser.add_argument(
-        "--version", action="store_true", help="say which versions this is made of"
-    )
+    for option, meaning in FLAGS.items():
+        add(*option.split(), action="store_true", help=meaning)
+    made_of = "say which versions this is made of"
+    add("--version", action="version", version=versions(), help=made_of)
+    options = parser.parse_args(arguments)
+    names = (options.resources or "").split(",")
+    options.resources = [name.strip() for name in names if name.strip()]
+    return options
 
 
 def versions() -> str:
     """Return what a bug report must say: the source, Python, and what it loads with."""
     found = [f"harvest {VERSION}", f"Python {platform.python_version()}"]
     for package in ("dlt", "duckdb", "pyarrow"):
-        try:
+        with suppress(PackageNotFoundError):
             found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
     return ", ".join(found)

@@ -5,132 +5,120 @@ import os
 import sys
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Dict, List
+from dataclasses import asdict
+from typing import Any, Callable, Dict, Iterator, List, Optional, TextIO, Tuple
 
+from ..drift import Field, StreamDrift
+from ..dry_run import Forecast
+from ..reconcile import Result
+from ..typing import Row
+from .commands import Loaded, Outcome
 from .destination import place
 
-if TYPE_CHECKING:
-    from ..drift import StreamDrift
-    from ..dry_run import Forecast
-    from ..reconcile import Result
-    from .commands import Loaded
+COUNTED = ("missing", "different", "deleted", "twice")
+"""Rows of a comparison of which a report has the number only."""
 
 
-def say(text: str) -> None:
-    """Print a line, if there is anybody to read it.
+def report(outcome: Outcome, as_json: bool = False) -> None:
+    """Print what came of a command: what was loaded, found, or would be read."""
+    data, lines = FORMS[type(outcome)]
+    if as_json:
+        say(json.dumps(data(outcome), indent=2, default=float))
+        return
+    for line in lines(outcome):
+        say(line)
+
+
+def say(text: str, file: Optional[TextIO] = None) -> None:
+    """Print a line to stdout or a file, if there is anybody to read it.
 
     What was loaded is loaded, whatever becomes of its report.
     """
     try:
-        print(text, flush=True)
+        print(text, file=file, flush=True)
     except (OSError, ValueError):
         # the reader has ended, as `head` does; Python would complain again at its end
         with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, (file or sys.stdout).fileno())
 
 
-def print_json(found: Dict[str, Any]) -> None:
-    """Print plain data as JSON."""
-    say(json.dumps(found, indent=2, default=float))
+def _loaded_as_data(loaded: Loaded) -> Row:
+    return {
+        **loaded._asdict(),
+        "pipeline": loaded.pipeline.pipeline_name,
+        "place": place(loaded.pipeline),
+        "compared": loaded.compared and _result_as_data(loaded.compared),
+    }
 
 
-def report(loaded: "Loaded", as_json: bool = False) -> None:
-    """Print what was loaded, table by table, what was repaired, and where it is."""
-    where = place(loaded.pipeline)
-    if as_json:
-        found = {**loaded._asdict(), "pipeline": loaded.pipeline.pipeline_name}
-        result = loaded.compared and as_data(loaded.compared)
-        print_json({**found, "place": where, "compared": result})
-        return
+def _loaded_in_words(loaded: Loaded) -> Iterator[str]:
     for name, count in loaded.rows.items():
-        say(f"{name:<40}{count:>10,}")
+        yield f"{name:<40}{count:>10,}"
     for name, reason in loaded.skipped.items():
-        say(f"{name:<40}   skipped: {reason}")
-    say(
-        f"{_counted(sum(loaded.rows.values()), 'row')} loaded into {where} with"
-        f" {_counted(loaded.requests, 'request')} in {loaded.seconds:.0f} s."
+        yield f"{name:<40}   skipped: {reason}"
+    yield (
+        f"{_counted(sum(loaded.rows.values()), 'row')} loaded into"
+        f" {place(loaded.pipeline)} with {_counted(loaded.requests, 'request')} in"
+        f" {loaded.seconds:.0f} s."
     )
     if loaded.compared is not None:
-        _report_repairs(loaded.compared)
+        yield from _repairs_in_words(loaded.compared)
     if loaded.versions:
         counts = (f"{count:,} of {name}" for name, count in loaded.versions.items())
-        say(f"Versions kept: {', '.join(counts)}.")
+        yield f"Versions kept: {', '.join(counts)}."
 
 
-def _report_repairs(compared: "Result") -> None:
+def _repairs_in_words(compared: Result) -> Iterator[str]:
+    found: Counter[str] = Counter()
     for each in compared.comparisons:
+        found["deleted"] += len(each.deleted)
+        found["again"] += len(each.missing) + len(each.different)
+        found["windows"] += len(each.windows)
         if each.outcome in ("different", "not compared"):
-            say(f"{each.stream:<40}   {each.verdict}")
-    gone = sum(len(each.deleted) for each in compared.comparisons)
-    again = sum(
-        len(each.missing) + len(each.different) for each in compared.comparisons
-    )
-    windows = sum(len(each.windows) for each in compared.comparisons)
+            yield f"{each.stream:<40}   {each.verdict}"
     done = {"remove": "removed", "mark": "marked", "ignore": "left alone"}
-    say(
+    yield (
         f"Compared with Harvest in {_counted(compared.requests, 'request')}:"
-        f" {_counted(gone, 'deleted row')} {done[compared.deleted]}, {again:,} written"
-        f" again, {_counted(windows, 'window')} of reports read again."
+        f" {_counted(found['deleted'], 'deleted row')} {done[compared.deleted]},"
+        f" {found['again']:,} written again, {_counted(found['windows'], 'window')} of"
+        " reports read again."
     )
-    for sentence in compared.unrepaired:
-        say(sentence)
+    yield from compared.unrepaired
 
 
 def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def report_forecast(found: "Forecast", as_json: bool = False) -> None:
-    """Print what a run would read, stream by stream."""
-    if as_json:
-        streams = [each._asdict() for each in found.planned]
-        deep = [each._asdict() for each in found.deep]
-        totals = {"rows": found.rows, "requests": found.requests}
-        print_json(
-            {"streams": streams, "deep": deep, **totals, "seconds": found.seconds}
-        )
-        return
-    say(f"{'stream':<26}{'rows':>12}{'requests':>10}   would be read")
+def _forecast_as_data(found: Forecast) -> Row:
+    return {
+        "streams": [each._asdict() for each in found.planned],
+        "deep": [each._asdict() for each in found.deep],
+        "rows": found.rows,
+        "requests": found.requests,
+        "seconds": found.seconds,
+    }
+
+
+def _forecast_in_words(found: Forecast) -> Iterator[str]:
+    yield f"{'stream':<26}{'rows':>12}{'requests':>10}   would be read"
     for each in found.planned:
         rows = "" if each.rows is None else f"{each.rows:,}"
-        say(f"{each.stream:<26}{rows:>12}{each.requests:>10,}   {each.reads}")
+        yield f"{each.stream:<26}{rows:>12}{each.requests:>10,}   {each.reads}"
     if found.deep:
         requests = sum(each.requests for each in found.deep)
-        say(f"{'deep comparison':<38}{requests:>10,}   every row and column, once more")
+        every = "every row and column, once more"
+        yield f"{'deep comparison':<38}{requests:>10,}   {every}"
     limits = f"take at least {found.seconds:,.0f} s at Harvest's rate limits"
-    say(
+    yield (
         f"{found.rows:,} rows, and those that only reading counts;"
         f" {found.requests:,} requests, which"
         f" {limits if found.seconds else 'no rate limit holds up'}. Nothing was loaded."
     )
 
 
-def report_comparison(result: "Result", as_json: bool = False) -> None:
-    """Print what was found by comparing, stream by stream."""
-    if as_json:
-        print_json(as_data(result))
-        return
-    amounts_head = f"{'hours or money':>18}{'here':>16}"
-    say(f"{'stream':<26}{'in Harvest':>12}{'here':>10}{amounts_head}")
-    for each in result.comparisons:
-        rows = "" if each.harvest is None else f"{each.harvest:,}"
-        amounts = [
-            "" if n is None else f"{n:,.2f}"
-            for n in (each.amount_harvest, each.amount_here)
-        ]
-        say(
-            f"{each.stream:<26}{rows:>12}{each.here:>10,}{amounts[0]:>18}"
-            f"{amounts[1]:>16}   {each.verdict}"
-        )
-    found: Counter[str] = Counter(each.outcome for each in result.comparisons)
-    kinds = ("equal", "different", "not compared", "not covered")
-    counts = ", ".join(f"{found[kind]} {kind}" for kind in kinds if found[kind])
-    streams = _counted(len(result.comparisons), "stream")
-    say(f"{streams}, {_counted(result.requests, 'request')}: {counts}.")
-
-
-def as_data(result: "Result") -> Dict[str, Any]:
-    """Return what was found by comparing, as plain data."""
+def _result_as_data(result: Result) -> Row:
     streams = [
         {
             "stream": each.stream,
@@ -139,10 +127,7 @@ def as_data(result: "Result") -> Dict[str, Any]:
             "rows_here": each.here,
             "amount_in_harvest": each.amount_harvest,
             "amount_here": each.amount_here,
-            "missing": len(each.missing),
-            "different": len(each.different),
-            "deleted": len(each.deleted),
-            "twice": len(each.twice),
+            **{name: len(getattr(each, name)) for name in COUNTED},
             "tables_missing": each.absent,
             "out_of_date": [[str(day) for day in window] for window in each.windows],
             "note": each.note,
@@ -157,20 +142,32 @@ def as_data(result: "Result") -> Dict[str, Any]:
     }
 
 
-def report_drift(found: "List[StreamDrift]", as_json: bool = False) -> None:
-    """Print how what Harvest sends differs from the schema: names, types and counts."""
-    if as_json:
-        streams = [
-            {
-                **each._asdict(),
-                "unforeseen": [field._asdict() for field in each.unforeseen],
-                "other_types": [field._asdict() for field in each.other_types],
-            }
-            for each in found
+def _result_in_words(result: Result) -> Iterator[str]:
+    amounts_head = f"{'hours or money':>18}{'here':>16}"
+    yield f"{'stream':<26}{'in Harvest':>12}{'here':>10}{amounts_head}"
+    for each in result.comparisons:
+        rows = "" if each.harvest is None else f"{each.harvest:,}"
+        amounts = [
+            "" if n is None else f"{n:,.2f}"
+            for n in (each.amount_harvest, each.amount_here)
         ]
-        print_json({"streams": streams})
-        return
-    say(f"{'stream':<26}{'rows':>8}   what Harvest sends, against the schema")
+        yield (
+            f"{each.stream:<26}{rows:>12}{each.here:>10,}{amounts[0]:>18}"
+            f"{amounts[1]:>16}   {each.verdict}"
+        )
+    found: Counter[str] = Counter(each.outcome for each in result.comparisons)
+    kinds = ("equal", "different", "not compared", "not covered")
+    counts = ", ".join(f"{found[kind]} {kind}" for kind in kinds if found[kind])
+    streams = _counted(len(result.comparisons), "stream")
+    yield f"{streams}, {_counted(result.requests, 'request')}: {counts}."
+
+
+def _drift_as_data(found: List[StreamDrift]) -> Row:
+    return {"streams": [asdict(each) for each in found]}
+
+
+def _drift_in_words(found: List[StreamDrift]) -> Iterator[str]:
+    yield f"{'stream':<26}{'rows':>8}   what Harvest sends, against the schema"
     for each in found:
         said = [
             *(f"new: {_field(field)}" for field in each.unforeseen),
@@ -181,12 +178,21 @@ def report_drift(found: "List[StreamDrift]", as_json: bool = False) -> None:
             ),
         ]
         lines = said or [each.note or "as declared"]
-        say(f"{each.stream:<26}{each.rows:>8,}   {lines[0]}")
+        yield f"{each.stream:<26}{each.rows:>8,}   {lines[0]}"
         for line in lines[1:]:
-            say(f"{'':<37}{line}")
-    say("No value is in this list: it can be pasted into a bug report.")
+            yield f"{'':<37}{line}"
+    yield "No value is in this list: it can be pasted into a bug report."
 
 
-def _field(field: Any) -> str:
+def _field(field: Field) -> str:
     types = ", ".join(f"{count:,} {kind}" for kind, count in field.types.items())
     return f"{field.table}.{field.name} ({types})"
+
+
+FORMS: Dict[type, Tuple[Callable[[Any], Row], Callable[[Any], Iterator[str]]]] = {
+    Loaded: (_loaded_as_data, _loaded_in_words),
+    Forecast: (_forecast_as_data, _forecast_in_words),
+    Result: (_result_as_data, _result_in_words),
+    list: (_drift_as_data, _drift_in_words),
+}
+"""How each outcome is told: as plain data, and in words."""

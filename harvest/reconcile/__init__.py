@@ -38,7 +38,7 @@ def verify(pipeline: dlt.Pipeline, source: DltSource, deep: bool = False) -> Res
         True
     """
     comparing = Comparing(pipeline, source, "ignore", deep, repairs=False)
-    comparing.compare(("list", "whole", "yearly"))
+    comparing.compare_lists()
     comparing.compare_reports()
     return comparing.result()
 
@@ -81,7 +81,7 @@ def reconcile(
     """
     _check_arguments(deleted, max_deleted_share)
     comparing = Comparing(pipeline, source, deleted, deep, repairs=True)
-    comparing.compare(("list", "whole", "yearly") if deep else ("list",))
+    comparing.compare_lists()
     comparing.limit(max_deleted_share)
     comparing.repair()
     comparing.repair_reports()

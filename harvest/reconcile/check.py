@@ -3,79 +3,108 @@
 import asyncio
 from array import array
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import (
-    Any,
-    Coroutine,
-    Dict,
-    Hashable,
-    Iterable,
-    List,
-    Mapping,
-    Sequence,
-    Set,
-    Tuple,
-)
+from dataclasses import dataclass
+from typing import Any, Coroutine, Dict, Hashable, Iterable, List, Set, Tuple
 
+import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.extract.items_transform import ItemTransform
+from dlt.extract import DltSource
+from dlt.extract.items_transform import FilterItem, MapItem
 
+from ..exceptions import HarvestError
 from ..settings import STREAMS, Stream
-from ..streams.context import Context
+from ..streams.context import context_of
+from ..streams.dlt_internals import steps_of
 from ..typing import Key, Row, Rows, Window
 from .comparison import TableComparison
 from .destination import StoredTables
 from .rows import RowForms, Stored, by_key, hashable
+from .state import SourceState
 from .values import days_in
-
-Added = Sequence[ItemTransform[Any, Any]]
-"""The steps that were added to a resource, such as by `add_map`."""
 
 
 @dataclass
 class Check:
-    """One comparison of stored tables with Harvest.
+    """One comparison of the tables of a pipeline with Harvest.
+
+    Args:
+        pipeline (dlt.Pipeline): A pipeline that has loaded.
+        source (DltSource): The source that it loads.
+        deleted (str): What becomes of rows that are deleted in Harvest.
+        deep (bool): Compare each row and each column.
+        repairs (bool): It is followed by a repair.
 
     Attributes:
         context (Context): The account.
+        state (SourceState): What loads left behind.
         stored (StoredTables): The destination.
-        starts (Dict[str, str]): The `start_date` with which the table of a stream
-            began.
-        added (Mapping[str, Added]): Streams to compare, and what was added to each.
-        deep (bool): Compare each row and each column.
         proof (bool): Ask again about rows that are to be removed.
+        added (Dict[str, List]): The selected streams, and the steps that `add_map` and
+            `add_filter` added to each.
         found (Dict[str, TableComparison]): The comparisons by stream.
         families (Dict): The rows of Harvest that replace others as a set, by stream and
             by the values of its `merge_key`.
         parents (Dict[str, List]): Rows of the lists of parents that were read, cut down
             to `id` and `access_roles`.
         read_at (Dict): When the windows of reports were read, by Harvest's clock.
+
+    Raises:
+        HarvestError: Nothing was loaded yet, or it cannot be compared.
     """
 
-    context: Context
-    stored: StoredTables
-    starts: Dict[str, str]
-    added: Mapping[str, Added]
+    pipeline: dlt.Pipeline
+    source: DltSource
+    deleted: str
     deep: bool
-    proof: bool
-    found: Dict[str, TableComparison] = field(default_factory=dict)
-    families: Dict[str, Dict[Key, Rows]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
-    parents: Dict[str, Rows] = field(default_factory=dict)
-    read_at: Dict[Tuple[str, Window], str] = field(default_factory=dict)
+    repairs: bool
+
+    def __post_init__(self) -> None:
+        """Look at what was loaded."""
+        self.context = context_of(self.source)
+        if self.context.end_date:
+            raise HarvestError(
+                "A backfill is not compared with Harvest: leave end_date out."
+            )
+        if self.source.schema.name not in self.pipeline.schemas:
+            raise HarvestError(
+                f"{self.pipeline.dataset_name} holds nothing of Harvest: load it first."
+            )
+        self.proof = self.repairs and self.deleted != "ignore"
+        self.state = SourceState(self.pipeline, self.source.name)
+        self.stored = StoredTables(self.pipeline, self.source.schema.name)
+        selected = self.source.selected_resources
+        self.added: Dict[str, List[Any]] = {
+            name: [
+                each
+                for each in steps_of(selected[name])
+                if isinstance(each, (MapItem, FilterItem))
+            ]
+            for name in STREAMS
+            if name in selected
+        }
+        self.found: Dict[str, TableComparison] = {}
+        self.families: Dict[str, Dict[Key, Rows]] = defaultdict(dict)
+        self.parents: Dict[str, Rows] = {}
+        self.read_at: Dict[Tuple[str, Window], str] = {}
+        self._forms: Dict[str, RowForms] = {}
 
     def forms(self, stream: Stream) -> RowForms:
         """Return what brings rows of a stream into a form that can be compared."""
-        return RowForms(self.stored, stream, names=self.deep)
+        if stream.name not in self._forms:
+            self._forms[stream.name] = RowForms(self.stored, stream, self.deep)
+        return self._forms[stream.name]
+
+    def mode(self, found: TableComparison) -> str:
+        """Return what becomes of the deleted rows of a stream."""
+        return "ignore" if found.kept else self.deleted
 
     def params(self, stream: Stream) -> Row:
         """Return the filter for the rows that the table of a stream must hold.
 
         Rows that were last changed before the table was begun are not missing in it.
         """
-        start = self.starts.get(stream.name)
+        start = self.state.start_of(stream.name)
         return {"updated_since": start} if start else {}
 
     def as_loaded(self, stream: Stream, rows: Rows) -> Rows:
@@ -88,26 +117,26 @@ class Check:
         """Compare rows of a list with the stored rows that have the same keys."""
         stream = STREAMS[found.stream]
         loaded = self.as_loaded(stream, rows)
-        forms = self.forms(stream)
-        self.compare(found, loaded, forms.of_keys(by_key(stream, loaded)), forms)
+        ours = self.forms(stream).of_keys(by_key(stream, loaded))
+        self.compare(found, loaded, ours)
 
     def compare(
-        self, found: TableComparison, rows: Rows, ours: List[Stored], forms: RowForms
+        self, found: TableComparison, rows: Rows, ours: List[Stored]
     ) -> Set[Key]:
         """Note which rows are missing or differ.
 
         Args:
             found (TableComparison): Takes them.
-            rows (List[Dict[str, Any]]): Rows of Harvest.
+            rows (List[Dict[str, Any]]): Rows of Harvest, as the load has them.
             ours (List[Stored]): The stored rows that they are compared with.
-            forms (RowForms): Brings both into the form that can be compared.
 
         Returns:
             Set[Key]: The keys that only the destination has.
         """
         stream = STREAMS[found.stream]
+        forms = self.forms(stream)
         if stream.key and not stream.primary_key:
-            return compare_sets(found, rows, ours, forms)
+            return _compare_loose(found, rows, ours, forms)
         here: Dict[Key, List[Stored]] = defaultdict(list)
         for each in ours:
             here[each.key].append(each)
@@ -121,15 +150,12 @@ class Check:
                 found.different[key] = row
             else:
                 continue
-            days = [
-                row.get(stream.dated),
-                *(each.columns.get(stream.dated) for each in stored),
-            ]
-            found.days.update(days_in(days))
+            days = [row, *(each.columns for each in stored)]
+            found.days |= days_in(each.get(stream.dated) for each in days)
         return set(here)
 
 
-def compare_sets(
+def _compare_loose(
     found: TableComparison, rows: Rows, ours: List[Stored], forms: RowForms
 ) -> Set[Key]:
     """Note which rows are missing, where nothing is sure to tell one from another."""
@@ -150,14 +176,9 @@ def not_in(ids: "array[int]", seen: "array[int]") -> Set[int]:
     >>> not_in(array("q", [1, 2, 3]), array("q", [3, 1]))
     {2}
     """
-    ours, theirs = as_arrow(ids), as_arrow(seen)
+    ours, theirs = pa.array(ids, pa.int64()), pa.array(seen, pa.int64())
     others = pc.invert(pc.is_in(ours, value_set=theirs))
     return set(ours.filter(others).to_pylist())
-
-
-def as_arrow(ids: "array[int]") -> pa.Array:
-    """Return whole numbers of 64 bits as Arrow has them, without a copy."""
-    return pa.Array.from_buffers(pa.int64(), len(ids), [None, pa.py_buffer(ids)])
 
 
 async def together(tasks: Iterable[Coroutine[Any, Any, Any]]) -> List[Any]:
@@ -169,27 +190,3 @@ async def together(tasks: Iterable[Coroutine[Any, Any, Any]]) -> List[Any]:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-def batches(values: Sequence[Any], size: int) -> List[Sequence[Any]]:
-    """Return a sequence in parts of a size.
-
-    >>> batches([1, 2, 3], 2)
-    [[1, 2], [3]]
-    """
-    return [values[start : start + size] for start in range(0, len(values), size)]
-
-
-Links = List[Tuple[str, str]]
-
-
-def links_to(name: str) -> Links:
-    """Return the streams that are deleted with another, and the column that says so."""
-    found: Links = []
-    for each in STREAMS.values():
-        if each.parent == name:
-            found.append((each.name, each.parent_key))
-        found += [
-            (each.name, column) for column, to in each.refers_to.items() if to == name
-        ]
-    return found

@@ -13,8 +13,8 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set
 from dlt.common import Decimal
 
 from ..settings import Report
-from ..typing import Row, Rows, Window
-from .values import as_decimal
+from ..typing import Rows, Window
+from .values import as_day, as_decimal
 
 
 class Group(NamedTuple):
@@ -99,21 +99,19 @@ def agrees(report: Report, rows: Rows, groups: Iterable[Group]) -> bool:
         rows (List[Dict[str, Any]]): Its rows.
         groups (Iterable[Group]): The groups in its window.
     """
-    theirs: Dict[Any, Decimal] = defaultdict(Decimal)
-    ours: Dict[Any, Decimal] = defaultdict(Decimal)
+    left: Dict[Any, Decimal] = defaultdict(Decimal)
     running: Set[Any] = set()
     for row in rows:
-        theirs[row[report.key]] += as_decimal(row[report.total])
+        left[row[report.key]] += as_decimal(row[report.total])
+    reported = set(left)
     for group in groups:
         if group.source == report.made_of[0]:
-            ours[group.subject] += group.amount
+            left[group.subject] -= group.amount
             if group.running:
                 running.add(group.subject)
     # a report that leaves some projects out says nothing of them
-    keys = theirs.keys() if report.billable_only else theirs.keys() | ours.keys()
-    return all(
-        theirs.get(key, 0) == ours.get(key, 0) for key in keys if key not in running
-    )
+    keys = reported if report.billable_only else left.keys()
+    return not any(left[key] for key in keys - running)
 
 
 def within(groups: Iterable[Group], window: Window) -> List[Group]:
@@ -122,10 +120,12 @@ def within(groups: Iterable[Group], window: Window) -> List[Group]:
 
 
 def by_window(rows: Rows) -> Dict[Window, Rows]:
-    """Return the rows of a report by their window."""
-    found: Dict[Window, Rows] = defaultdict(list)
+    """Return stored rows of a report by their window, without what dlt added."""
+    found: Dict[Any, Rows] = defaultdict(list)
     for row in rows:
-        found[row["period_start"], row["period_end"]].append(row)
+        window = {name: as_day(row[name]) for name in ("period_start", "period_end")}
+        own = {name: value for name, value in row.items() if name[:4] != "_dlt"}
+        found[tuple(window.values())].append({**own, **window})
     return found
 
 
@@ -140,5 +140,3 @@ def name_of(window: Window) -> str:
 
 Prints = Dict[Window, WindowPrint]
 """What was seen of the windows of a report."""
-Described = Dict[str, Dict[Any, Row]]
-"""What reports repeat of records, by stream and id."""

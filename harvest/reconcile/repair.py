@@ -1,11 +1,13 @@
 """Writing what a comparison found: missing, different and deleted rows."""
 
+from collections import defaultdict
 from datetime import datetime, timezone  # noqa: I251
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import dlt
-from dlt.extract import DltResource, DltSource
+from dlt.common.utils import chunks
+from dlt.extract import DltResource
 
 from ..settings import PER_PAGE, STREAMS, Stream
 from ..streams import delta
@@ -16,7 +18,7 @@ from .check import Check
 from .comparison import TableComparison
 from .prints import name_of
 from .rows import Stored
-from .sql import is_one_of
+from .values import days_in
 
 REMOVED = "removed_rows"
 """The table of the rows that were removed."""
@@ -26,20 +28,13 @@ class Repair:
     """The repair of what one comparison found.
 
     Args:
-        pipeline (dlt.Pipeline): The pipeline that has loaded.
-        source (DltSource): The source that it loads.
         check (Check): The comparison.
-        deleted (str): What becomes of deleted rows: `remove`, `mark` or `ignore`.
     """
 
-    def __init__(
-        self, pipeline: dlt.Pipeline, source: DltSource, check: Check, deleted: str
-    ) -> None:
-        self._pipeline = pipeline
-        self._source = source
+    def __init__(self, check: Check) -> None:
         self._check = check
         self._stored = check.stored
-        self._deleted = deleted
+        self._is_delta = check.context.delta
 
     def run(self, found: Sequence[TableComparison]) -> None:
         """Write what differs, and remove or mark what is deleted."""
@@ -57,40 +52,24 @@ class Repair:
             removed = [
                 (each.stream, key[-1])
                 for each in broken
-                if self._mode(each) == "remove" and STREAMS[each.stream].primary_key
+                if self._check.mode(each) == "remove"
+                and STREAMS[each.stream].primary_key
                 for key in self._leaving(each)
             ]
-        if clearing:
-            self.load(clearing)
-        self.load([*writing, removed_rows(removed)])
-
-    def load(self, resources: Sequence[DltResource]) -> None:
-        """Run the pipeline with some resources of the source, in place of its own."""
-        load_resources(self._pipeline, self._source, resources, self._stored.in_files)
+        for resources in (clearing, [*writing, removed_rows(removed)]):
+            self._stored.write(self._check.source, resources)
 
     # ------------------------------------------------------------ rows to write
 
-    @property
-    def _is_delta(self) -> bool:
-        return self._check.context.delta
-
-    def _mode(self, found: TableComparison) -> str:
-        """Return what becomes of the deleted rows of a stream."""
-        return "ignore" if found.kept else self._deleted
-
     def _cleared(self, found: TableComparison) -> DltResource:
         """Return what removes the rows that are there more than once."""
-        now = datetime.now(timezone.utc)
         stream = STREAMS[found.stream]
         if stream.report:
-            rows = [tombstone(stream, _values(stream, each)) for each in found.windows]
+            rows = [_tombstone(stream, each) for each in found.windows]
             return self._resource(found, rows, {})
+        nothing = dict.fromkeys(stream.merge_key, 0)
         rows = [
-            {
-                **dict.fromkeys(stream.merge_key, 0),
-                **dict(zip(stream.key, key, strict=True)),
-                "deleted_at": now,
-            }
+            tombstone(stream, {**nothing, **dict(zip(stream.key, key, strict=True))})
             for key in found.twice
         ]
         return self._resource(found, rows, {"deleted_at": {"hard_delete": True}})
@@ -104,44 +83,42 @@ class Repair:
         rows: Iterable[Row] = chain(found.missing.values(), found.different.values())
         if families:
             rows = chain.from_iterable(families.values())
-        removes = self._mode(found) == "remove" or bool(stream.report)
+        removes = self._check.mode(found) == "remove" or bool(stream.report)
+        # by key alone, rows that are kept stay beside the others
+        as_set = removes or not stream.primary_key
         columns: Dict[str, Any] = {"deleted_at": {"hard_delete": removes}}
         if not self._is_delta:
-            # by key alone, rows that are kept stay beside the others
-            as_set = removes or not stream.primary_key
             columns.update({name: {"merge_key": as_set} for name in stream.merge_key})
-        if stream.report or (
-            not self._is_delta and (removes or not stream.primary_key)
-        ):
+        if stream.report or (as_set and not self._is_delta):
             empty = [key for key, family in families.items() if not family]
-            rows = chain(
-                rows, (tombstone(stream, _values(stream, key)) for key in empty)
-            )
+            rows = chain(rows, (_tombstone(stream, key) for key in empty))
         return self._resource(found, chain(rows, self._deletions(found)), columns)
 
     def _deletions(self, found: TableComparison) -> Rows:
         """Return the rows that remove or mark what is deleted."""
-        stream = STREAMS[found.stream]
-        now = datetime.now(timezone.utc)
+        stream, mode = STREAMS[found.stream], self._check.mode(found)
         families = self._check.families.get(stream.name, {})
         rows: Rows = []
         for each in self._stored_rows(stream, self._leaving(found)):
+            found.days |= days_in([each.columns.get(stream.dated)])
             family = tuple(each.columns[name] for name in stream.merge_key)
-            if self._mode(found) == "mark":
+            if mode == "mark":
+                now = datetime.now(timezone.utc)
                 rows.append({**each.as_harvest(), "deleted_at": now})
-            elif self._mode(found) == "ignore":
+            elif mode == "ignore":
                 rows.append(each.as_harvest())
             elif not stream.primary_key:
-                rows.append(tombstone(stream, _values(stream, family)))
+                rows.append(_tombstone(stream, family))
             elif family not in families:
-                row: Row = dict(zip(stream.key, each.key, strict=True))
+                key = dict(zip(stream.key, each.key, strict=True))
                 if stream.parent:
                     # 0 is no parent: these rows go, and not all that their parent has
-                    parent = (
-                        each.columns[stream.parent_key] if self._stored.appends else 0
-                    )
-                    row = {stream.parent_key: parent, **row}
-                rows.append({**row, "deleted_at": now})
+                    above = each.columns[stream.parent_key]
+                    key = {
+                        stream.parent_key: above if self._stored.appends else 0,
+                        **key,
+                    }
+                rows.append(tombstone(stream, key))
         return rows
 
     def _leaving(self, found: TableComparison) -> Set[Key]:
@@ -151,34 +128,30 @@ class Repair:
         """
         stream = STREAMS[found.stream]
         families = self._check.families.get(stream.name, {})
-        if self._mode(found) == "ignore":
+        if self._check.mode(found) == "ignore":
             # in plain files, what was read of a parent last is all that counts
             return found.deleted if self._stored.appends and families else set()
         if self._is_delta and self._stored.lists_of(stream.name):
             return set()
         if not (self._stored.appends and stream.parent):
             return found.deleted
-        parents = {
-            each.columns[stream.parent_key]
-            for each in self._stored_rows(stream, found.deleted)
+        below: Dict[Any, Set[Key]] = defaultdict(set)
+        columns = [stream.parent_key, *stream.key]
+        for parent, *key in self._stored.keys(stream.name, columns):
+            below[parent].add(tuple(key))
+        return {
+            key
+            for parent, keys in below.items()
+            if keys <= found.deleted or (parent,) in families
+            for key in keys & found.deleted
         }
-        whole: Set[Key] = set()
-        for parent in parents:
-            keys = self._stored.keys(
-                stream, is_one_of([stream.parent_key], [(parent,)])
-            )
-            if keys <= found.deleted or (parent,) in families:
-                whole |= keys & found.deleted
-        return whole
 
     def _stored_rows(self, stream: Stream, keys: Set[Key]) -> List[Stored]:
-        """Return stored rows by their keys; whole families if rows have no sure key."""
+        """Return stored rows by their keys, which not all may have in full."""
         forms = self._check.forms(stream)
         if stream.primary_key or not keys:
             return forms.of_keys(keys)
-        places = [stream.key.index(name) for name in stream.merge_key]
-        families = {tuple(key[place] for place in places) for key in keys}
-        return forms.of_rows(is_one_of(stream.merge_key, families))
+        return [each for each in forms.of_rows() if each.key in keys]
 
     def _resource(
         self,
@@ -205,9 +178,8 @@ class Repair:
             if stream.report:
                 self._note_windows(stream, found.windows)
             identify = self._is_delta and stream.parent
-            remaining = iter(rows)
-            while page := list(islice(remaining, PER_PAGE)):
-                fitted = storable(dlt.current.source_schema(), stream, page)
+            for page in chunks(rows, PER_PAGE):
+                fitted = storable(dlt.current.source_schema(), stream, list(page))
                 yield delta.identified(stream, fitted) if identify else fitted
 
         return repaired
@@ -222,28 +194,9 @@ class Repair:
                 read_at[name_of(window)] = now
 
 
-def _values(stream: Stream, family: Sequence[Any]) -> Row:
-    """Return the columns that tell the rows of a family from others."""
-    return dict(zip(stream.merge_key, family, strict=True))
-
-
-def load_resources(
-    pipeline: dlt.Pipeline,
-    source: DltSource,
-    resources: Sequence[DltResource],
-    in_files: bool,
-) -> None:
-    """Run a pipeline with resources in place of those of its source.
-
-    Args:
-        pipeline (dlt.Pipeline): The pipeline.
-        source (DltSource): The source, whose schema and state they share.
-        resources (Sequence[DltResource]): The resources.
-        in_files (bool): The destination keeps files, of one form for all loads.
-    """
-    form: Any = "parquet" if in_files else None
-    instead = DltSource(source.schema, source.section, [*resources])
-    pipeline.run(instead, loader_file_format=form)
+def _tombstone(stream: Stream, family: Key) -> Row:
+    """Return a row that is not stored, and removes all rows of a family."""
+    return tombstone(stream, dict(zip(stream.merge_key, family, strict=True)))
 
 
 def removed_rows(

@@ -1,15 +1,16 @@
 """Rows of Harvest and rows of a destination in the form that both have in common."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
+from functools import cache
 from typing import (
     Any,
+    Container,
     Dict,
     Hashable,
     Iterable,
     List,
     NamedTuple,
-    Optional,
     Sequence,
     Tuple,
 )
@@ -22,7 +23,7 @@ from .destination import StoredTables
 from .sql import is_one_of
 from .values import comparable
 
-VARIANT = re.compile(r"(.+)__v_[a-z]+")
+VARIANT = re.compile("(?<=.)__v_[a-z]+$")
 """The column beside another for values that do not fit it: `hours__v_text`."""
 GROWING = frozenset(("hours", "hours_without_timer", "rounded_hours"))
 """What grows all the time while the timer of an entry runs."""
@@ -80,9 +81,8 @@ class RowForms:
         self._stored = stored
         self._stream = stream
         self._names = names
-        self._columns: Dict[str, Dict[str, Tuple[str, Optional[str]]]] = defaultdict(
-            dict
-        )
+        contract = stored.schema.resolve_contract_settings_for_table(stream.name)
+        self._evolves = contract["columns"] == "evolve"
 
     def of_harvest(self, row: Row) -> Form:
         """Return the form of a row of Harvest, laid out in tables as in a load."""
@@ -102,37 +102,19 @@ class RowForms:
     def of_rows(self, condition: str = "") -> List[Stored]:
         """Return the stored rows that meet a condition on the table `t`."""
         name = self._stream.name
-        rows = self._stored.select(name, condition)
-        below: Dict[str, List[Tuple[str, Row]]] = defaultdict(list)
-        for table in self._stored.lists_of(name) if rows else ():
-            for root, item in self._items(table, condition):
-                below[root].append((table, item))
+        rows = self._stored.rows(name, condition)
+        below: Dict[Any, List[Tuple[str, Row]]] = defaultdict(list)
+        roots: Dict[Any, Any] = {}
+        for table, item in self._stored.rows_below(name, condition) if rows else ():
+            above = item["_dlt_parent_id"]
+            root = roots[item["_dlt_id"]] = roots.get(above, above)
+            below[root].append((table, item))
         found = []
         for row in rows:
             key = tuple(row.get(column) for column in self._stream.key)
             pieces = [(name, row), *below[row["_dlt_id"]]]
             found.append(Stored(key, self._form(pieces), pieces))
         return found
-
-    def _items(self, table: str, condition: str) -> List[Tuple[str, Row]]:
-        """Return the rows of a list's table, each with the `_dlt_id` of its root."""
-        tables, name = self._stored.schema.tables, self._stored.name
-        if self._stored.count(table) is None:
-            return []
-        path = [table]
-        while parent := tables[path[-1]].get("parent"):
-            path.append(parent)
-        source = f"{name(table)} t0"
-        for depth, above in enumerate(path[1:], 1):
-            alias = "t" if depth == len(path) - 1 else f"t{depth}"
-            source += f" JOIN {name(above)} {alias}"
-            source += f" ON t{depth - 1}._dlt_parent_id = {alias}._dlt_id"
-        alive = self._stored.source(self._stream.name, condition).partition(" WHERE ")[
-            2
-        ]
-        where = f" WHERE {alive}" if alive else ""
-        rows = self._stored.rows_of(table, f"{source}{where}", "t0", also="t._dlt_id")
-        return [(row.pop("t._dlt_id"), row) for row in rows]
 
     def _form(self, pieces: Iterable[Tuple[str, Row]]) -> Form:
         form: Form = {}
@@ -145,38 +127,34 @@ class RowForms:
         return form
 
     def _values(self, table: str, row: Row) -> Row:
-        columns = self._columns[table]
+        columns = self._stored.schema.tables.get(table, {}).get("columns", {})
         found = {}
         for name, value in row.items():
-            if value is None:
-                continue
-            if name not in columns:
-                columns[name] = self._column(table, name)
-            column, data_type = columns[name]
-            if column:
+            column = column_of(name)
+            if value is not None and self._is_compared(column, columns):
+                data_type = columns.get(column, {}).get("data_type")
                 found[column] = comparable(value, data_type)
         if row.get("is_running"):
             for name in GROWING & found.keys():
                 del found[name]
         return found
 
-    def _column(self, table: str, name: str) -> Tuple[str, Optional[str]]:
-        """Return the column that a value belongs to, empty if it is not compared."""
-        declared = self._stored.columns(table)
-        variant = VARIANT.fullmatch(name)
-        column = variant[1] if variant else name
+    def _is_compared(self, column: str, columns: Container[str]) -> bool:
         is_name = "__" in column and not column.endswith("__id")
-        if name[:4] == "_dlt" or name == "deleted_at" or (is_name and not self._names):
-            return "", None
-        schema = self._stored.schema
-        if name not in declared and column not in declared:
-            # a contract may have the load leave out what is new
-            contract = schema.resolve_contract_settings_for_table(self._stream.name)
-            if contract["columns"] != "evolve":
-                return "", None
-        return column, schema.tables.get(table, {}).get("columns", {}).get(
-            column, {}
-        ).get("data_type")
+        if not column or column == "deleted_at" or (is_name and not self._names):
+            return False
+        # a contract may have the load leave out what is new
+        return column in columns or self._evolves
+
+
+@cache
+def column_of(name: str) -> str:
+    """Return the column that a value belongs to; nothing for what dlt added.
+
+    >>> column_of("hours__v_text"), column_of("_dlt_id")
+    ('hours', '')
+    """
+    return "" if name[:4] == "_dlt" else VARIANT.sub("", name)
 
 
 def nested(row: Row) -> Row:
@@ -199,27 +177,18 @@ def nested(row: Row) -> Row:
     return found
 
 
-def key_of(stream: Stream, row: Row) -> Optional[Key]:
-    """Return the key of a row of Harvest; None if it has none, and is not stored.
-
-    >>> key_of(STREAMS["clients"], {"id": "7"})
-    (7,)
-    """
-    values = [value_at(row, name) for name in stream.key]
-    if not all(identifies(value) for value in values):
-        return None
-    return tuple(int(value) for value in values)
-
-
 def by_key(stream: Stream, rows: Sequence[Row]) -> Dict[Key, Row]:
-    """Return rows of Harvest by their keys."""
-    keyed = ((key_of(stream, row), row) for row in rows)
-    return {key: row for key, row in keyed if key is not None}
+    """Return rows of Harvest by their keys; one without a key is not stored.
 
-
-def same(ours: Iterable[Form], theirs: Iterable[Form]) -> bool:
-    """Return whether two sets of rows are equal, in whatever order."""
-    return Counter(map(hashable, ours)) == Counter(map(hashable, theirs))
+    >>> by_key(STREAMS["clients"], [{"id": "7"}, {"id": None}])
+    {(7,): {'id': '7'}}
+    """
+    found: Dict[Key, Row] = {}
+    for row in rows:
+        values = [value_at(row, name) for name in stream.key]
+        if all(map(identifies, values)):
+            found[tuple(map(int, values))] = row
+    return found
 
 
 def hashable(form: Form) -> Hashable:

@@ -1,23 +1,25 @@
 """Finding the rows that differ by counts and sums: which days to ask about next.
 
 The rows of a long list are counted and summed up by year. A segment whose figures
-differ is bisected until its rows fit on one page, and read then. Nothing here asks
-Harvest.
+differ is bisected until its rows fit on one page, and read then. Nothing here knows
+how Harvest is asked.
 """
 
+from collections import Counter
 from datetime import date, timedelta  # noqa: I251
 from typing import (
     Any,
+    Awaitable,
+    Callable,
     Dict,
     Iterable,
     List,
     Mapping,
-    NamedTuple,
-    Optional,
     Sequence,
     Tuple,
 )
 
+from ..settings import PER_PAGE
 from ..typing import Row, Window
 
 Figures = Mapping[str, Any]
@@ -25,104 +27,58 @@ Figures = Mapping[str, Any]
 ONE_DAY = timedelta(days=1)
 
 
-class Segment(NamedTuple):
-    """A span of days whose figures differ.
-
-    Attributes:
-        first (date): First day.
-        last (date): Last day.
-        difference (Dict[str, Any]): By how much Harvest's figures are higher.
-    """
-
-    first: date
-    last: date
-    difference: Dict[str, Any]
-
-    @property
-    def window(self) -> Window:
-        """Return the first and last day."""
-        return self.first, self.last
-
-    @property
-    def halves(self) -> Tuple[Window, Window]:
-        """Return its two halves; it has two days or more."""
-        middle = self.first + (self.last - self.first) // 2
-        return (self.first, middle), (middle + ONE_DAY, self.last)
-
-
-class Bisection:
-    """The segments that differ, and what it costs to look into them.
+async def bisect(
+    days: Mapping[date, Figures],
+    theirs: Mapping[Window, Figures],
+    budget: int,
+    ask: Callable[[Window, List[str]], Awaitable[Figures]],
+    read: Callable[[Window], Awaitable[None]],
+) -> bool:
+    """Read the segments that differ, and return whether these were all.
 
     Args:
         days (Mapping[date, Figures]): The figures of the destination by day.
-        threshold (int): Rows that one request reads.
+        theirs (Mapping[Window, Figures]): Harvest's figures of each year.
         budget (int): Requests after which it costs less to read the whole list.
-
-    Examples:
-        >>> bisection = Bisection({date(2024, 1, 1): {"rows": 3}}, 2000, budget=10)
-        >>> bisection.add((date(2024, 1, 1), date(2024, 12, 31)), {"rows": 4})
-        >>> bisection.take()
-        Segment(first=..., last=..., difference={'rows': 1})
+        ask (Callable): Returns figures of a segment.
+        read (Callable): Reads the rows of a segment.
     """
-
-    def __init__(
-        self, days: Mapping[date, Figures], threshold: int, budget: int
-    ) -> None:
-        self._days = days
-        self._threshold = threshold
-        self._budget = budget
-        self._open: List[Segment] = []
-
-    @property
-    def exhausted(self) -> bool:
-        """Return whether it costs less to read the whole list."""
-        return self._budget < 0
-
-    def add(self, window: Window, theirs: Figures) -> None:
-        """Add a window, if Harvest's figures of it are not the destination's."""
-        difference = subtract(theirs, within(self._days, window))
-        if difference:
-            self._open.append(Segment(*window, difference))
+    segments = []
+    for window, figures in theirs.items():
+        if difference := subtract(figures, within(days, window)):
+            segments.append((window, difference))
             # each row that may be deleted is asked for once more
-            self._budget -= abs(difference.get("rows", 0))
+            budget -= abs(difference.get("rows", 0))
+    while segments and budget >= 0:
+        window, difference = segments.pop()
+        here = within(days, window).get("rows", 0)
+        rows = max(here, here + difference.get("rows", 0))
+        if rows <= PER_PAGE or window[0] == window[1]:
+            await read(window)
+            budget -= 1
+            continue
+        first, second = halves(window)
+        answer = await ask(first, [*difference])
+        of_first = subtract(answer, within(days, first))
+        of_second = subtract(difference, of_first)
+        parts = (first, of_first), (second, of_second)
+        segments += [part for part in parts if part[1]]
+    return not segments
 
-    def take(self) -> Optional[Segment]:
-        """Take the next segment out; None when there is none, or too many."""
-        return self._open.pop() if self._open and not self.exhausted else None
 
-    def is_readable(self, segment: Segment) -> bool:
-        """Return whether its rows fit on one page, or it cannot be bisected."""
-        here = within(self._days, segment.window).get("rows", 0)
-        rows = max(here, here + segment.difference.get("rows", 0))
-        return rows <= self._threshold or segment.first == segment.last
-
-    def spend(self, requests: int) -> None:
-        """Note that so many requests were made."""
-        self._budget -= requests
-
-    def bisect(self, segment: Segment, theirs: Figures) -> None:
-        """Put its halves in its place.
-
-        Args:
-            segment (Segment): It has two days or more.
-            theirs (Figures): Harvest's figures of the first half.
-        """
-        first, second = segment.halves
-        difference = subtract(theirs, within(self._days, first))
-        rest = subtract(segment.difference, difference)
-        for window, each in ((first, difference), (second, rest)):
-            if each:
-                self._open.append(Segment(*window, each))
+def halves(window: Window) -> Tuple[Window, Window]:
+    """Return the two halves of a window of two days or more."""
+    middle = window[0] + (window[1] - window[0]) // 2
+    return (window[0], middle), (middle + ONE_DAY, window[1])
 
 
 def within(days: Mapping[date, Figures], window: Window) -> Dict[str, Any]:
     """Return the sums of the figures of the days of a window."""
-    sums: Dict[str, Any] = {}
+    sums: Counter[str] = Counter()
     for day, figures in days.items():
         if window[0] <= day <= window[1]:
-            for name, value in figures.items():
-                sums[name] = sums.get(name, 0) + value
-    return sums
+            sums.update(figures)
+    return dict(sums)
 
 
 def subtract(figures: Figures, others: Figures) -> Dict[str, Any]:
@@ -137,32 +93,24 @@ def subtract(figures: Figures, others: Figures) -> Dict[str, Any]:
     return {name: value for name, value in less.items() if value}
 
 
-def years_of(days: Iterable[date], first: Optional[date] = None) -> List[Window]:
-    """Return the calendar years that days lie in, oldest first.
-
-    Args:
-        days (Iterable[date]): The days.
-        first (Optional[date]): Day with which the table begins.
-    """
-    years = sorted({day.year for day in days if not first or day >= first})
-    windows = [(date(year, 1, 1), date(year, 12, 31)) for year in years]
-    return [(max(start, first or start), end) for start, end in windows]
+def years_of(days: Iterable[date]) -> List[Window]:
+    """Return the calendar years that days lie in, oldest first."""
+    years = sorted({day.year for day in days})
+    return [(date(year, 1, 1), date(year, 12, 31)) for year in years]
 
 
-def gaps(windows: Sequence[Window], first: Optional[date] = None) -> List[Row]:
+def gaps(windows: Sequence[Window]) -> List[Row]:
     """Return the filters for the days outside of windows, which are sorted.
 
-    Args:
-        windows (Sequence[Window]): First and last days.
-        first (Optional[date]): Day with which the table begins.
+    >>> gaps([(date(2024, 1, 1), date(9999, 12, 31))])
+    [{'to': datetime.date(2023, 12, 31)}]
     """
     found: List[Row] = []
-    start = first
-    for window in windows:
-        if start is None or start < window[0]:
-            since = {"from": start} if start else {}
-            found.append({**since, "to": window[0] - ONE_DAY})
-        if window[1] == date.max:
+    since: Row = {}
+    for first, last in windows:
+        if since.get("from") != first:
+            found.append({**since, "to": first - ONE_DAY})
+        if last == date.max:
             return found
-        start = window[1] + ONE_DAY
-    return [*found, {"from": start} if start else {}]
+        since = {"from": last + ONE_DAY}
+    return [*found, since]

@@ -44,17 +44,10 @@ class SourceState:
         # the load notes on whose behalf it asks
         return stream in self.values.get("owners", {}) or self.was_created(stream)
 
-    def starts(self) -> Dict[str, str]:
-        """Return the `start_date` with which the tables of streams were begun."""
-        cursors = {
-            name: self.of(name).get("incremental", {}).get("updated_at", {})
-            for name in STREAMS
-        }
-        return {
-            name: cursor["initial_value"]
-            for name, cursor in cursors.items()
-            if cursor.get("initial_value")
-        }
+    def start_of(self, stream: str) -> Optional[str]:
+        """Return the `start_date` with which the table of a stream was begun."""
+        cursor: Row = self.of(stream).get("incremental", {}).get("updated_at", {})
+        return cursor.get("initial_value")
 
     # ------------------------------------------------------- windows of reports
 
@@ -91,11 +84,13 @@ class SourceState:
             Optional[Dict[str, Any]]: None if nothing is new.
         """
         before = self.values.get("looks", {})
-        after = dict(before)
-        for name, seen in prints.items():
-            after[name] = {
+        noted = {
+            name: {
                 name_of(window): [self.read_at(STREAMS[name], window), each.digest]
                 for window, each in seen.items()
                 if window[1] < settled
             }
+            for name, seen in prints.items()
+        }
+        after = {**before, **noted}
         return after if after != before else None

@@ -1,15 +1,17 @@
 """Bisection by counts and sums: which segments are read, and at what price."""
 
+import asyncio
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Dict, List, Set, Tuple
 
 import pytest
 
-from harvest.reconcile.segments import Bisection, gaps, subtract, within, years_of
+from harvest.reconcile.segments import bisect, gaps, halves, subtract, within, years_of
 
 Figures = Dict[str, Any]
 Days = Dict[date, Figures]
+Window = Tuple[date, date]
 YEAR = (date(2024, 1, 1), date(2024, 12, 31))
 
 
@@ -36,20 +38,23 @@ def search(here: Days, theirs: Days, budget: int = 100) -> Tuple[Set[date], int,
 
     Returns the days that were read, the number of questions, and whether it gave up.
     """
-    bisection = Bisection(here, threshold=2000, budget=budget)
-    bisection.add(YEAR, within(theirs, YEAR))
-    read: Set[date] = set()
+    read_days: Set[date] = set()
     asked = 0
-    while segment := bisection.take():
+
+    async def ask(window: Window, names: List[str]) -> Figures:
+        nonlocal asked
         asked += 1
-        if bisection.is_readable(segment):
-            read |= {day for day in here if segment.first <= day <= segment.last}
-            bisection.spend(1)
-            continue
-        wanted = within(theirs, segment.halves[0])
-        bisection.bisect(segment, {name: wanted.get(name, 0) for name in segment.difference})
-        bisection.spend(len(segment.difference))
-    return read, asked, bisection.exhausted
+        wanted = within(theirs, window)
+        return {name: wanted.get(name, 0) for name in names}
+
+    async def read(window: Window) -> None:
+        nonlocal asked
+        asked += 1
+        read_days.update(day for day in here if window[0] <= day <= window[1])
+
+    years = {YEAR: within(theirs, YEAR)}
+    found_all = asyncio.run(bisect(here, years, budget, ask, read))
+    return read_days, asked, not found_all
 
 
 ODD = date(2024, 8, 17)
@@ -93,11 +98,7 @@ def test_one_day_with_too_many_rows_is_read_all_the_same() -> None:
 
 
 def test_halves_meet_and_cover() -> None:
-    bisection = Bisection({}, threshold=0, budget=10)
-    bisection.add((date(2024, 2, 28), date(2024, 3, 1)), {"rows": 1})
-    segment = bisection.take()
-    assert segment
-    assert segment.halves == (
+    assert halves((date(2024, 2, 28), date(2024, 3, 1))) == (
         (date(2024, 2, 28), date(2024, 2, 29)),
         (date(2024, 3, 1), date(2024, 3, 1)),
     )
