@@ -49,7 +49,7 @@ def test_nothing_changed(copy: Copy) -> None:
 def test_changes_arrive(server: Server, destination: str) -> None:
     copy = Copy(server, destination)
     copy.begin()
-    for seed in range(3):
+    for seed in range(2):
         server.account.change(seed=seed, count=40, kinds={"add", "edit", "bill"})
         copy.run(substream_refresh_hours=0, report_lookback_days=10_000)
         copy.check(names=False)

@@ -109,7 +109,7 @@ def documented_queries(copy: Copy) -> None:
     assert len(worked) == 3
     with copy.reading() as client:
         client.execute_sql(view)
-    for _ in range(2):
+    for last in (False, True):
         with copy.reading() as client:
             if copy.pipeline.destination.destination_name != "bigquery":
                 client.execute_sql("SET TimeZone = 'UTC'")
@@ -122,4 +122,5 @@ def documented_queries(copy: Copy) -> None:
             now = client.execute_sql(one_day.replace("2026-03-31", "9999-12-31"))
             assert {row[0] for row in now} == {row["id"] for row in account.rows("projects")}
         # the view does not stand in its way
-        script_load(copy, full_refresh=True, **how)
+        if not last:
+            script_load(copy, full_refresh=True, **how)
