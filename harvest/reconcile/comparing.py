@@ -6,7 +6,7 @@ from typing import Dict, List, Sequence
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import STREAMS
-from ..streams.context import lacking, refusal
+from ..streams.context import SEES_LESS, lacking, refusal
 from ..streams.due import sees_as_much
 from .check import Check, together
 from .comparison import Outcome, Result, TableComparison
@@ -80,8 +80,10 @@ class Comparing(Check):
         for each in self.found.values():
             before = self.state.values.get("owners", {}).get(each.stream)
             each.kept = not sees_as_much(owner, before)
-        for each in self._of("whole", "yearly"):
-            if self.repairs and not self.deep and not each.absent:
+        for each in self._of("whole", "yearly", "report") if self.repairs else ():
+            if each.kept:
+                each.leave_out("not compared", SEES_LESS)
+            elif not (STREAMS[each.stream].report or self.deep or each.absent):
                 each.leave_out("not covered", "each load replaces it")
         await self._look_at("list", "whole", "yearly")
         await self._look_at("child")

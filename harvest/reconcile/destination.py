@@ -205,7 +205,7 @@ class StoredTables:
         """Yield the rows of the lists in rows of a table, each behind what it is in."""
         inside = f"SELECT t._dlt_id FROM {self.source(table, condition)}"
         within = f"t._dlt_parent_id IN ({inside})"
-        for name in self.lists_of(table):
+        for name in filter(self.count, self.lists_of(table)):
             for row in self.rows(name, within):
                 yield name, row
             yield from self.rows_below(name, within)

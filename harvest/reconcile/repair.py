@@ -129,8 +129,10 @@ class Repair:
         stream = STREAMS[found.stream]
         families = self._check.families.get(stream.name, {})
         if self._check.mode(found) == "ignore":
-            # in plain files, what was read of a parent last is all that counts
-            return found.deleted if self._stored.appends and families else set()
+            # what was read of a set last is all that counts in plain files, or stays
+            # where rows have no sure key
+            as_set = self._stored.appends or not stream.primary_key
+            return found.deleted if as_set and families else set()
         if self._is_delta and self._stored.lists_of(stream.name):
             return set()
         if not (self._stored.appends and stream.parent):

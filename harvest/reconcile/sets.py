@@ -69,16 +69,20 @@ async def _compare_sets(
     found.harvest = 0
     async for key, rows, ours in read_sets(check, stream, asked):
         before = len(found.missing) + len(found.different)
-        lost = check.compare(found, rows, ours)
+        only_here = check.compare(found, rows, ours)
+        lost = set(only_here)
+        if check.repairs:
+            # where no key is sure, it can be what a row was before it changed
+            lost -= by_key(stream, rows).keys()
         if lost and check.proof:
             again = by_key(stream, await _ask(check, stream, key, asked[key]) or [])
             # what the first answer lacks, and the second has, stays in the set
-            alive = lost & again.keys() - by_key(stream, rows).keys()
-            rows += check.as_loaded(stream, [again[each] for each in alive])
+            alive = [again[each] for each in lost & again.keys()]
+            rows += check.as_loaded(stream, alive)
             lost -= again.keys()
         found.deleted |= lost
         found.harvest += len(rows)
-        if lost or len(found.missing) + len(found.different) > before:
+        if only_here or len(found.missing) + len(found.different) > before:
             check.families[stream.name][key] = rows
 
 
