@@ -47,6 +47,6 @@ def check_postgres(pipeline: dlt.Pipeline) -> None:
         )
         raise HarvestError(
             f"The PostgreSQL role {refused[0][2]} may not create tables in"
-            f" {' and '.join(name for name, *_ in refused)} of the database {database}:"
-            f" who may do so has to type {statements}"
+            f" {' and '.join(name for name, *_ in refused)}: the owner of the database"
+            f" {database} must type {statements}"
         )
