@@ -111,6 +111,7 @@ def load(
 
     Raises:
         HarvestError: It cannot be done, with the way out.
+        DltException: dlt does not know the destination, or cannot load into it.
 
     Example:
         >>> load(harvest_source(start_date="2024-01-01"))
