@@ -1,6 +1,8 @@
 """The last step of each resource: rows that can be stored, or Arrow tables."""
 
+from contextlib import suppress
 from datetime import datetime, timezone  # noqa: I251
+from operator import itemgetter
 from typing import Any, ClassVar, Dict, Iterator, List, Optional, Sequence
 
 import dlt
@@ -161,12 +163,12 @@ def _flat(
 
 def _columns(rows: Sequence[Optional[Row]]) -> Columns:
     """Return the values of each field, one for each row."""
-    names = next((list(row) for row in rows if row), [])
-    nothing = dict.fromkeys(names)
+    nothing = dict.fromkeys(next(filter(None, rows), {}))
     whole = [nothing if row is None else row for row in rows]
-    if all(list(row) == names for row in whole):
-        # as Harvest writes them: no need to look up each value by its name
-        return dict(zip(names, zip(*map(dict.values, whole), strict=True), strict=True))
+    if {*map(len, whole)} == {len(nothing)}:
+        with suppress(KeyError):
+            # as Harvest writes them: all rows have the same fields
+            return {name: list(map(itemgetter(name), whole)) for name in nothing}
     every = dict.fromkeys(name for row in whole for name in row)
     return {name: [row.get(name) for row in whole] for name in every}
 
