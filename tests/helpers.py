@@ -22,7 +22,11 @@ def heal(copy: Copy, *streams: str, **options: Any) -> Result:
 
 
 def repair(copy: Copy, *streams: str, **options: Any) -> Result:
-    how = {name: options.pop(name) for name in ("deleted", "max_deleted_share") if name in options}
+    how = {
+        name: options.pop(name)
+        for name in ("deleted", "max_deleted_share", "deep")
+        if name in options
+    }
     with copy.held():
         return reconcile(copy.pipeline, copy.source(*streams, **options), **how)
 

@@ -1,5 +1,6 @@
 """A comparison tells the truth: whatever was changed by hand or by Harvest, read or refused."""
 
+from datetime import date
 from typing import Any, Callable, Dict, List
 
 import pytest
@@ -507,3 +508,55 @@ def test_a_connection_that_the_server_closes(
         assert verify(copy.pipeline, copy.source(), deep=True).equal
     finally:
         sql(copy, "ALTER DATABASE postgres RESET idle_session_timeout")
+
+
+# ---------------------------------------------- sets: below a parent, of a year, of a window
+
+
+def test_a_deep_comparison_by_who_sees_less(server: Server) -> None:
+    """Reports and whole tables stay as the owner who sees more has left them."""
+    whole = ("project_budget", "time_clients", "uninvoiced", "pto_allocations")
+    copy = Copy(server).of("clients", "projects", "users", "time_entries", *whole)
+    copy.begin(healed=True)
+    before = {name: copy.rows(name) for name in copy.streams}
+    server.owned_by("manager")
+    for deep in (False, True):
+        result = repair(copy, deep=deep, max_deleted_share=1)
+        assert {name: copy.rows(name) for name in copy.streams} == before
+        assert streams(result, "not compared") >= {*whole}
+        assert not result.equal
+
+
+@pytest.mark.parametrize("deleted", ["remove", "mark", "ignore"])
+def test_a_deleted_row_of_a_year(server: Server, deleted: str) -> None:
+    copy = Copy(server).of("users", "pto_types", "pto_allocations")
+    copy.begin()
+    year = date.today().year
+    gone = server.account.rows("pto_allocations", year=year)[0]["id"]
+    rows = len(copy.table("pto_allocations"))
+    server.account.delete("pto_allocations", gone)
+    result = repair(copy, deep=True, deleted=deleted, max_deleted_share=1)
+    assert [key[0] for key in comparison(result, "pto_allocations").deleted] == [gone]
+    here = {row["id"]: row for row in copy.table("pto_allocations")}
+    assert len(here) == rows - (deleted == "remove")
+    assert (gone in here) == (deleted != "remove")
+    if deleted == "mark":
+        assert [id for id, row in here.items() if row["deleted_at"]] == [gone]
+
+
+def test_a_row_that_only_the_second_answer_has(server: Server) -> None:
+    copy = Copy(server).of("invoices", "invoice_payments")
+    copy.begin()
+    children = server.account.children("invoice_payments")
+    invoice, payments = next((id, rows) for id, rows in children.items() if len(rows) > 1)
+    changed = payments[1]["id"]
+    server.account.edit("invoice_payments", changed, touch=False, notes="In silence")
+
+    def lacking(body: Dict[str, Any]) -> None:
+        del body["invoice_payments"][0]
+
+    fault = server.faults.add(f"/invoices/{invoice}/payments", "mutate", change=lacking)
+    result = repair(copy, deep=True)
+    assert fault.hits == 1
+    assert not comparison(result, "invoice_payments").deleted
+    copy.check("invoice_payments")
