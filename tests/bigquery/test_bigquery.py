@@ -48,7 +48,7 @@ def test_load_again_repair_and_refresh(copy: Copy) -> None:
     account.delete("time_entries", entry)
     account.delete("invoices", invoice)
     found = verify(copy.pipeline, copy.source())
-    gone = {each.stream: each.gone for each in found.comparisons if each.gone}
+    gone = {each.stream: each.deleted for each in found.comparisons if each.deleted}
     assert gone["time_entries"] == {(entry,)}
     assert gone["invoices"] == {(invoice,)}
 

@@ -32,7 +32,7 @@ def test_load_again_repair_and_refresh(server: Server) -> None:
     account.delete("invoices", invoice)
     account.edit("clients", account.rows("clients")[0]["id"], name='Zoë \N{GRINNING FACE}\n"x"')
     found = verify(copy.pipeline, copy.source(*SOME))
-    gone = {each.stream: each.gone for each in found.comparisons if each.gone}
+    gone = {each.stream: each.deleted for each in found.comparisons if each.deleted}
     assert gone["time_entries"] == {(entry,)}
     assert gone["invoices"] == {(invoice,)}
     script_load(copy, resources=SOME)
