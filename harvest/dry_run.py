@@ -1,4 +1,4 @@
-"""What a run would read and how many requests that takes, by asking for counts only."""
+"""Forecast the rows and requests of a run by asking Harvest for counts only."""
 
 import asyncio
 import math
@@ -23,7 +23,7 @@ from .typing import Row
 
 
 class Planned(NamedTuple):
-    """What a run would do about one stream.
+    """The forecast for one stream.
 
     Attributes:
         stream (str): Its name; `owner` for the question to whom the token belongs.
@@ -39,7 +39,7 @@ class Planned(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What a run would do.
+    """The forecast for a run.
 
     Attributes:
         planned (List[Planned]): One for each stream that is read, or asked about for

@@ -1,4 +1,4 @@
-"""What each run of the script would import and read anew: once, before processes fork."""
+"""Import and read, before processes fork, all that each run of the script needs."""
 
 from contextlib import suppress
 

@@ -93,9 +93,9 @@ TOLD = (
         " somebody changed.",
     ),
 )
-"""What messages of databases have in them, and what they mean.
+"""Patterns in the messages of databases, each with the sentence that explains it.
 
-A group is put into the sentence.
+The sentence takes in what the group of the pattern matched.
 """
 
 

@@ -195,4 +195,4 @@ FORMS: Dict[type, Tuple[Callable[[Any], Row], Callable[[Any], Iterator[str]]]] =
     Result: (_result_as_data, _result_in_words),
     list: (_drift_as_data, _drift_in_words),
 }
-"""How each outcome is told: as plain data, and in words."""
+"""The two forms of the report on each outcome: plain data, and words."""

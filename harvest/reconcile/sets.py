@@ -1,4 +1,4 @@
-"""What differs in rows that replace each other as a set.
+"""Compare rows that replace each other as a set.
 
 Rows below one parent are a set, and so are those of one year, those of a window of a
 report, and all rows of what each load replaces as a whole.
