@@ -12,6 +12,7 @@ from dlt.common.configuration.specs import known_sections
 from dlt.common.destination import Destination
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.pipeline.configuration import PipelineConfiguration
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from .. import HarvestError
 from .lock import advisory_lock, bucket_lock, file_lock
@@ -71,8 +72,19 @@ def opened(
                 check_postgres(pipeline)
             if writes:
                 _replace_at_once(pipeline)
-            pipeline.sync_destination()
+            _sync(pipeline)
             yield pipeline
+
+
+# two first runs at once make the catalog of one lake, and only one of them can
+@retry(
+    retry=retry_if_exception(lambda error: "initialize DuckLake" in str(error)),
+    wait=wait_fixed(1),
+    stop=stop_after_attempt(3),
+    reraise=True,
+)
+def _sync(pipeline: dlt.Pipeline) -> None:
+    pipeline.sync_destination()
 
 
 def _forget(make: MakePipeline) -> None:
