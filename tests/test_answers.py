@@ -203,7 +203,7 @@ def test_a_report_waits_900_seconds_and_a_kill_ends_it(server: Server) -> None:
         ("/reports/time/team", "roles,time_team"),
         # in this order: clients must not keep roles from being asked for, and what is below users
         # is not asked for yet when clients are refused
-        ("/clients", "clients,roles,users,cost_rates"),
+        pytest.param("/clients", "clients,roles,users,cost_rates", marks=pytest.mark.long),
     ],
 )
 def test_a_stream_that_fails_does_not_wait_for_one_that_waits(

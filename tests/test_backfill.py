@@ -114,6 +114,7 @@ def test_what_was_loaded_before_stays(copy: Copy, span: List[str]) -> None:
     assert state["updated_at"]["last_value"] > cursor
 
 
+@pytest.mark.long
 def test_delta(server: Server, span: List[str]) -> None:
     copy = Delta(server)
     copy.run(*DATED)

@@ -50,8 +50,8 @@ def test_the_cursor_never_passes_harvests_now(hours: int) -> None:
     ("stream", "run", "hours"),
     [
         ("task_assignments", "first", -5),
-        ("task_assignments", "incremental", 5),
-        ("invoices", "first", 5),
+        pytest.param("task_assignments", "incremental", 5, marks=pytest.mark.long),
+        pytest.param("invoices", "first", 5, marks=pytest.mark.long),
         ("invoices", "incremental", -5),
     ],
 )
@@ -186,7 +186,7 @@ def test_entries_come_and_go_between_pages(
     come_and_go(change, ["time_entries"], said, full_refresh)
 
 
-@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_rows_come_and_go_between_pages(full_refresh: bool, said: pytest.LogCaptureFixture) -> None:
     come_and_go(replacement, ["expenses", "invoices", "estimates"], said, full_refresh)
 

@@ -51,6 +51,9 @@ ELSEWHERE = ("make test", "dlt[hub]", "dlt pipeline harvest show", "delta_scan")
 NOTEBOOK = "Ask questions in a notebook"
 """Its commands are run in test_notebook.py, with nothing installed but what they install."""
 
+SLOW = ("Load several accounts", "Delta Lake")
+"""What test_script.py and test_destinations.py do as well."""
+
 FIRST = dict(SECTIONS["Your own account"])["python"].split("pipeline.run")[0]
 """What later examples take for granted."""
 
@@ -86,7 +89,12 @@ def do(command: List[str], env: Dict[str, str], folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "title", [each for each in SECTIONS if SECTIONS[each] and each != NOTEBOOK]
+    "title",
+    [
+        pytest.param(title, marks=[pytest.mark.long] if title in SLOW else [])
+        for title in SECTIONS
+        if SECTIONS[title] and title != NOTEBOOK
+    ],
 )
 def test_the_blocks_of_a_section(title: str, env: Dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "folder"

@@ -173,7 +173,9 @@ def test_killed_at_any_time_of_the_first_run(library: Library) -> None:
 # ---------------------------------------------------------------- two at once
 
 
-@pytest.mark.parametrize(("first", "later"), [(True, 0.4), (False, 0)])
+@pytest.mark.parametrize(
+    ("first", "later"), [pytest.param(True, 0.4, marks=pytest.mark.long), (False, 0)]
+)
 def test_two_runs_at_once(library: Library, first: bool, later: float) -> None:
     """The second says so and stops, or both end right."""
     rng = Random(1)

@@ -85,7 +85,7 @@ def test_the_same_everywhere(
             assert other[table] == rows, table
 
 
-@pytest.mark.parametrize("lake", [Delta, Parquet])
+@pytest.mark.parametrize("lake", [Delta, pytest.param(Parquet, marks=pytest.mark.long)])
 def test_changes_reach_files(server: Server, lake: Callable[..., Lake]) -> None:
     """A full load, incremental ones, and the deletions that a run sees by itself."""
     account = server.account
@@ -120,6 +120,7 @@ def test_changes_reach_files(server: Server, lake: Callable[..., Lake]) -> None:
     copy.check(*(stream for stream in STREAMS if stream not in lists), names=False)
 
 
+@pytest.mark.long
 def test_delta_between_complete_walks(server: Server) -> None:
     """What is below a parent is merged by key, and put right when all parents are read again."""
     account = server.account
@@ -141,6 +142,7 @@ def test_delta_between_complete_walks(server: Server) -> None:
     copy.check("invoice_payments", "invoice_messages")
 
 
+@pytest.mark.long
 def test_delta_in_other_windows_and_afresh(server: Server) -> None:
     copy = Delta(server)
     reports = [name for name, stream in STREAMS.items() if stream.kind == "report"]

@@ -114,6 +114,7 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_everything_is_where_it_belongs(tmp_path: Path, checkout: Path) -> None:
     here = tmp_path / "here"
     for name in ("harvest", "sandbox", "tools"):
@@ -168,6 +169,7 @@ def test_their_linters_pass(checkout: Path, tool: str) -> None:
         python("-m", tool, *LINT[tool], *paths, "tests/harvest", folder=checkout)
 
 
+@pytest.mark.long
 def test_it_can_be_imported(checkout: Path) -> None:
     export(checkout)
     for name, folder in (("harvest", checkout / "sources"), ("sources.harvest", checkout)):

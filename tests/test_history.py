@@ -201,7 +201,7 @@ def test_versions_on_postgres(
     one_history(Copy(server, "postgres"))
 
 
-@pytest.mark.parametrize("lake", [Delta, Parquet])
+@pytest.mark.parametrize("lake", [pytest.param(Delta, marks=pytest.mark.long), Parquet])
 def test_versions_in_files(
     server: Server, lake: Callable[..., Copy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +214,7 @@ def test_the_documented_queries(server: Server, destination: str) -> None:
     documented_queries(Copy(server, destination))
 
 
+@pytest.mark.long
 def test_everything_that_has_updated_at(server: Server) -> None:
     copy = Copy(server, history="all")
     copy.run()

@@ -180,6 +180,7 @@ def test_the_sandbox(notebook: Any, tmp_path: Path) -> None:
     assert numbers(said["raised"]) == pytest.approx(facts.raised(), abs=0.006)
 
 
+@pytest.mark.long
 def test_an_account_of_ones_own(
     notebook: Any, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

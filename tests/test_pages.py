@@ -16,7 +16,14 @@ def agency() -> Account:
     return Account.generate(seed=13, time_entries=60, years=0.5)
 
 
-@pytest.mark.parametrize("style", ["cursor", "page", "bare_cursor", "bare_page"])
+@pytest.mark.parametrize(
+    "style",
+    [
+        "cursor",
+        "bare_page",
+        *(pytest.param(style, marks=pytest.mark.long) for style in ("page", "bare_cursor")),
+    ],
+)
 def test_every_list_can_page_in_every_way(agency: Account, style: str) -> None:
     """By number or by cursor, with or without counts: the link to the next page is followed."""
     with Server(agency, limits=False, page_size=7) as server:

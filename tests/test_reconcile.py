@@ -281,7 +281,7 @@ def test_the_state_of_the_load_is_not_touched(copy: Copy) -> None:
     copy.check("time_entries", names=False)
 
 
-@pytest.mark.parametrize("lake", [Parquet, Delta])
+@pytest.mark.parametrize("lake", [pytest.param(Parquet, marks=pytest.mark.long), Delta])
 def test_files(lake: Callable[..., Copy]) -> None:
     account = Account.generate(seed=7, time_entries=200, years=1.2)
     with Server(account, limits=False) as server:
@@ -410,7 +410,9 @@ def test_a_row_that_one_answer_lacks_is_asked_for_again(copy: Copy) -> None:
     copy.check("tasks")
 
 
-@pytest.mark.parametrize("path", ["/tasks", "/time_entries", "/reports/time/team"])
+@pytest.mark.parametrize(
+    "path", ["/tasks", pytest.param("/time_entries", marks=pytest.mark.long), "/reports/time/team"]
+)
 def test_a_failed_request_repairs_nothing(copy: Copy, path: str) -> None:
     streams = ("time_entries", "expenses", "tasks", "time_team", "expenses_team")
     copy.begin(*streams)

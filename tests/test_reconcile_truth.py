@@ -307,7 +307,7 @@ def test_a_report_that_harvest_sums_up_otherwise(server: Server) -> None:
     "some",
     [
         ("time_entries", "time_clients"),
-        ("time_entries", "time_team", "uninvoiced"),
+        pytest.param(("time_entries", "time_team", "uninvoiced"), marks=pytest.mark.long),
         ("time_team", "clients"),
         ("expenses", "expenses_categories", "uninvoiced"),
     ],
@@ -436,6 +436,7 @@ def test_rows_that_are_stored_twice(server: Server, destination: str) -> None:
     copy.check(*tables)
 
 
+@pytest.mark.long
 def test_rows_that_are_twice_in_a_lake() -> None:
     """Delta Lake would write to both of them, and keep both."""
     account = Account.generate(seed=7, time_entries=60, years=0.6)
@@ -527,7 +528,9 @@ def test_a_deep_comparison_by_who_sees_less(server: Server) -> None:
         assert not result.equal
 
 
-@pytest.mark.parametrize("deleted", ["remove", "mark", "ignore"])
+@pytest.mark.parametrize(
+    "deleted", ["remove", "mark", pytest.param("ignore", marks=pytest.mark.long)]
+)
 def test_a_deleted_row_of_a_year(server: Server, deleted: str) -> None:
     copy = Copy(server).of("users", "pto_types", "pto_allocations")
     copy.begin()

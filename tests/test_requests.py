@@ -120,7 +120,7 @@ def test_a_run_with_nothing_changed(copy: Copy) -> None:
     assert asked(copy) == one_each() + moving_reports(account)
 
 
-@pytest.mark.parametrize("changed", [1, 5])
+@pytest.mark.parametrize("changed", [pytest.param(1, marks=pytest.mark.long), 5])
 def test_a_run_with_some_invoices_changed(copy: Copy, changed: int) -> None:
     """Each changed invoice costs two requests: its messages and its payments."""
     copy.begin()

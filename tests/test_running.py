@@ -41,12 +41,11 @@ def test_datasets_in_a_folder_of_ones_own(server: Server, tmp_path: Path) -> Non
     """PIPELINES_DIR: what one dataset knows is nothing to the other."""
     env = {**environment(server), "PIPELINES_DIR": str(tmp_path / "elsewhere")}
     for dataset in ("prod", "dev", "dev", "prod"):
-        assert run("--dataset", dataset, *SOME, env=env).returncode == 0
+        assert run("--no-reconcile", "--dataset", dataset, *SOME, env=env).returncode == 0
         server.account.clock.advance(60)
         server.account.add("clients", name=f"Added after {dataset}")
     server.requests.clear()
-    done = run("--no-reconcile", "--dataset", "prod", *SOME, env=env)
-    assert done.returncode == 0, done.stderr
+    assert run("--no-reconcile", "--dataset", "prod", *SOME, env=env).returncode == 0
     assert counts("prod")["clients"] == server.account.counts()["clients"]
     assert (tmp_path / "elsewhere" / "harvest").is_dir()
     assert not (tmp_path / "dlt" / "pipelines").exists()
@@ -65,7 +64,9 @@ def test_restoring_switched_off(server: Server) -> None:
     assert "restore_from_destination" in one_sentence(run("verify", env=env))
 
 
-@pytest.mark.parametrize("name", ["ADD_DLT_ID", "ADD_DLT_LOAD_ID"])
+@pytest.mark.parametrize(
+    "name", ["ADD_DLT_ID", pytest.param("ADD_DLT_LOAD_ID", marks=pytest.mark.long)]
+)
 def test_ids_that_a_project_has_dlt_add(server: Server, name: str) -> None:
     env = {**environment(server), f"NORMALIZE__PARQUET_NORMALIZER__{name}": "true"}
     for _ in range(2):
@@ -106,10 +107,10 @@ def test_empty_variables_are_unset(server: Server, tmp_path: Path) -> None:
     "around", ['"{}"', "'{}'", "Bearer {}", ' "Bearer {}"\n', "{}\r\n", "“{}”"]
 )
 def test_what_is_pasted_around_a_token(server: Server, around: str) -> None:
-    env = environment(server, ACCESS_TOKEN=around.format(server.token))
-    env["SOURCES__HARVEST__ACCOUNT_ID"] = f"'{server.account_id}' "
-    done = run(*SOME, env=env)
-    assert done.returncode == 0, done.stderr
+    copy = Copy(
+        server, access_token=around.format(server.token), account_id=f"'{server.account_id}' "
+    )
+    copy.check_read(copy.read("tasks"))
 
 
 @pytest.mark.parametrize("inside", ["ab\ncd", "ab\u200bcd", "ab…cd", "ab cd"])
@@ -213,7 +214,7 @@ def test_verify_says_what_it_found_whatever_becomes_of_the_report(server: Server
 @pytest.mark.parametrize(
     ("path", "number", "code"),
     [
-        ("/users/me", signal.SIGINT, 130),
+        pytest.param("/users/me", signal.SIGINT, 130, marks=pytest.mark.long),
         ("/clients", signal.SIGTERM, 143),
         ("/reports/time/team", signal.SIGINT, 130),
         pytest.param("/users/me", signal.SIGTERM, 143, marks=pytest.mark.long),

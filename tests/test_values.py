@@ -317,7 +317,9 @@ def test_a_row_without_a_proper_key_is_left_out(
 # ---------------------------------------------------------------- a schema that is frozen
 
 
-@pytest.mark.parametrize("stream", ["clients", "time_entries"])
+@pytest.mark.parametrize(
+    "stream", [pytest.param("clients", marks=pytest.mark.long), "time_entries"]
+)
 def test_a_frozen_schema_refuses_what_is_new(server: Server, stream: str) -> None:
     copy = Copy(server)
 
