@@ -38,10 +38,11 @@ MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_TRIM_THRESHOLD_": "1310
 """Gives memory back to the machine that is not used any more: Arrow's own allocator keeps what it
 once had, and that of C most of it."""
 
-SPEED, UNFORESEEN, GROWTH, PEAK, EXCESS, START = 13_400, 1.15, 1.3, 500, 1.15, 0.5
-"""The targets: rows a second; seconds as a multiple of those with documented fields only; growth
-of the peak from the first account on; megabytes; seconds as a multiple of the floor; seconds of
-`--help` beyond `import dlt`."""
+SPEED, UNFORESEEN, GROWTH, PEAK, EXCESS, START = 13_400 / 44_218, 1.15, 1.3, 500, 1.15, 0.5
+"""The targets: rows a second as a share of a bare client's, both on the machine where this was set,
+for machines differ by a factor of three; seconds as a multiple of those with documented fields
+only; growth of the peak from the first account on; megabytes; seconds as a multiple of the floor;
+seconds of `--help` beyond `import dlt`."""
 LEAN = {"duckdb": 500, "postgres": 800, "bigquery": 800}
 """Megabytes that a load may take with what harvest_pipeline.py sets."""
 SLOWER = 1.1
@@ -210,6 +211,16 @@ def measure(
     return load
 
 
+def best(sandbox: Sandbox, what: str, streams: Sequence[str]) -> Load:
+    """The quickest of three loads: what other machines do on this one's host varies."""
+    loads = [measure(sandbox, what, "harvest", streams, *unlimited()) for _ in range(3)]
+    return min(loads, key=lambda load: load.seconds)
+
+
+def seconds(taken: Dict[str, Any]) -> float:
+    return float(taken["seconds"])
+
+
 def spawn(sandbox: Sandbox, source: str, streams: Sequence[str], *options: str) -> Dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.load", source, sandbox.url, *options]
     if streams:
@@ -306,17 +317,14 @@ def benchmark(sizes: Sequence[int]) -> int:
                 ratio = other.seconds / lists.seconds
             if entries == sizes[1]:
                 streams = ["time_entries"]
-                alone = measure(sandbox, "time_entries", "harvest", streams, *unlimited())
-                taken = spawn(sandbox, "bare", streams)
+                alone = best(sandbox, "time_entries", streams)
+                taken = min((spawn(sandbox, "bare", streams) for _ in range(3)), key=seconds)
                 served = taken["entries"] / taken["seconds"]
             if entries == 1_000_000:
                 for destination in LEAN:
                     lean(sandbox, destination, check)
     with Sandbox.serving(sizes[1], "--no-limits", "--documented-only") as sandbox:
-        streams = ["time_entries"]
-        plain_fields = measure(
-            sandbox, "time_entries, documented fields", "harvest", streams, *unlimited()
-        )
+        plain_fields = best(sandbox, "time_entries, documented fields", ["time_entries"])
     with Sandbox.serving(sizes[0], "--latency", str(LATENCY), "--unforeseen") as sandbox:
         pace = measure(sandbox, "all, limits enforced, 300 ms", "script")
     beyond = start_up()
@@ -328,7 +336,11 @@ def benchmark(sizes: Sequence[int]) -> int:
         fewest = load.requests <= load.minimum
         check(fewest, f"{load.requests:,} requests where {load.minimum:,} are needed")
     speed = alone.entries / alone.seconds
-    check(speed >= SPEED, f"{speed:,.0f} time entries/s alone ({SPEED:,} wanted)")
+    check(
+        speed / served >= SPEED,
+        f"{speed:,.0f} time entries/s alone, {speed / served:.2f} of a bare client's"
+        f" ({SPEED:.2f} wanted)",
+    )
     times = alone.seconds / plain_fields.seconds
     check(
         times <= UNFORESEEN,

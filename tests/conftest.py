@@ -20,8 +20,6 @@ from sandbox import Account, Server
 from sandbox.clock import Clock
 from tests.copy import SHARED, Copy
 
-ROOT = Path(__file__).parent.parent
-
 
 def pytest_configure() -> None:
     """Makes a folder for what the processes of a test run share."""

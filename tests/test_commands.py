@@ -12,9 +12,8 @@ import duckdb
 import pytest
 
 from sandbox import Server
-from tests.script import environment
+from tests.script import ROOT, environment
 
-ROOT = Path(__file__).parent.parent
 PAGES = [
     # first: its first command loads what others compare
     "docs/command-line.md",

@@ -19,8 +19,8 @@ import yaml
 from harvest.settings import STREAMS
 from sandbox import Server
 from tests.copy import Copy
+from tests.script import ROOT
 
-ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 
 

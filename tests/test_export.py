@@ -14,8 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from harvest.settings import STREAMS
-
-ROOT = Path(__file__).parent.parent
+from tests.script import ROOT
 
 SETTINGS = {
     "pyproject.toml": """

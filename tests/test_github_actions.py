@@ -14,9 +14,7 @@ import pytest
 import yaml
 
 from sandbox import Server
-from tests.script import environment
-
-ROOT = Path(__file__).parent.parent
+from tests.script import ROOT, environment
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import ast
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Dict, Iterator, List, Set, Tuple
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.script import ROOT
+
 HARVEST = ROOT / "harvest"
 
 LAYERS: List[Tuple[str, ...]] = [

@@ -18,9 +18,9 @@ import pytest
 from nbclient import NotebookClient
 
 from sandbox import Account, Clock, Server
+from tests.script import ROOT
 from tests.test_commands import NOTEBOOK, SECTIONS
 
-ROOT = Path(__file__).parent.parent
 FILE = ROOT / "notebooks" / "explore_harvest.ipynb"
 
 QUESTIONS = (

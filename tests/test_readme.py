@@ -9,8 +9,8 @@ import pytest
 
 from harvest import harvest_source
 from harvest.settings import STREAMS, Stream
+from tests.script import ROOT
 
-ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 STREAMS_PAGE = (ROOT / "docs" / "streams.md").read_text()
 SETTINGS_PAGE = (ROOT / "docs" / "command-line.md").read_text()

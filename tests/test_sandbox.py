@@ -17,7 +17,6 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +27,8 @@ from sandbox.fields import UNFORESEEN, Fields
 from sandbox.listings import BALANCES, LISTINGS, PAGES, TIME_OFF
 from sandbox.reports import REPORTS
 from sandbox.tables import TABLES
+from tests.script import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 TODAY = date(2026, 5, 20)
 STREAMS = ["company", BALANCES, *LISTINGS, *REPORTS]
 WITH_ID = [name for name in LISTINGS if name != "pto_assignments"]

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import dlt
@@ -23,8 +22,8 @@ from dlt.common import logger
 
 from harvest import harvest_source
 from harvest.settings import STREAMS
+from tests.script import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 OPENAPI = ROOT.parent / "shared" / "harvest-openapi.yaml"
 SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "harvest" / "schema.yaml").read_text())
 DLT_TABLES = {"_dlt_version", "_dlt_loads"}

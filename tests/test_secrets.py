@@ -20,9 +20,8 @@ from harvest import HarvestError, harvest_source
 from sandbox import Account, Server
 from tests.copy import Copy
 from tests.helpers import sentence, snapshot
-from tests.script import environment, run
+from tests.script import ROOT, environment, run
 
-ROOT = Path(__file__).parent.parent
 SECRETS = {
     "access_token": "pat-b2f1c09a77",
     "client_secret": "cs-4d1be20c55",

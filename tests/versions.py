@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Any, Dict, List
 
-from tests.conftest import ROOT
 from tests.copy import Copy, Row, plain
 from tests.destinations import script_load
+from tests.script import ROOT
 
 SOME = ("clients", "projects", "tasks")
 OWN = ("valid_from", "seen_at", "deleted_at")
