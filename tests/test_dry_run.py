@@ -117,7 +117,7 @@ def test_lists_of_several_pages() -> None:
         ["--resources", "clients,time_entries"],
         ["--resources", "invoice_payments,time_clients"],
         ["--resources", "expenses_team,teammates"],
-        ["--start-date", "{}"],
+        pytest.param(["--start-date", "{}"], marks=pytest.mark.long),
         ["--start-date", "{}", "--end-date", "{}"],
         ["--start-date", "2024-01-01", "--end-date", "2099-01-01", "--resources", "time_entries"],
     ],
