@@ -21,8 +21,8 @@ def test_duckdb_has_a_limit(address: str, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", address)
     with opened(harvest_pipeline, writes=True) as pipeline:
         pipeline.run([{"id": 1}], table_name="some")
-        assert setting(pipeline, "memory_limit") == "95.3 MiB"
-        assert setting(pipeline, "threads") == 2
+        assert setting(pipeline, "memory_limit") == "143.0 MiB"
+        assert setting(pipeline, "threads") == 1
     assert Path("other.duckdb" if address else "harvest.duckdb").exists()
 
 

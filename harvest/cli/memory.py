@@ -1,6 +1,8 @@
 """Settings by which a run takes little memory, where the user has none of their own."""
 
+import ctypes
 import os
+from contextlib import suppress
 from typing import Any
 
 import dlt
@@ -9,9 +11,13 @@ import pyarrow as arrow
 WORKERS = 3
 """Tables that are loaded at once. dlt's 20 take a connection and room to merge each."""
 
-DUCKDB = {"memory_limit": "100MB", "threads": 2}
+DUCKDB = {"memory_limit": "150MB", "threads": 1, "preserve_insertion_order": False}
 """DuckDB runs inside of this process. By default it takes up to 80 % of the machine's
-memory; each of its threads needs a part of it."""
+memory; each thread needs a part of it, and so does keeping the order of rows. With less,
+it gives up on large tables."""
+
+TRIM_THRESHOLD = -1
+"""Number of the option in C's `mallopt`."""
 
 
 def take_little_memory() -> None:
@@ -21,6 +27,10 @@ def take_little_memory() -> None:
     if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
         # Arrow's own allocator keeps what it once had
         arrow.set_memory_pool(arrow.system_memory_pool())
+    if "MALLOC_TRIM_THRESHOLD_" not in os.environ:
+        # nor does that of C give back what it had, once it has seen large pieces
+        with suppress(AttributeError, OSError, TypeError):
+            ctypes.CDLL(None).mallopt(TRIM_THRESHOLD, 128 * 1024)
 
 
 def limit_duckdb(pipeline: dlt.Pipeline) -> None:
