@@ -51,7 +51,7 @@ NOTEBOOK = "Ask questions in a notebook"
 """Its commands are run in test_notebook.py, with nothing installed but what they install."""
 
 SLOW = ("Load several accounts", "Delta Lake")
-"""What test_script.py and test_destinations.py do as well."""
+"""Sections for make test-all: other tests load several accounts, and into Delta Lake."""
 
 FIRST = dict(SECTIONS["Your own account"])["python"].split("pipeline.run")[0]
 """What later examples take for granted."""

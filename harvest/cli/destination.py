@@ -76,7 +76,6 @@ def opened(
             yield pipeline
 
 
-# two first runs at once make the catalog of one lake, and only one of them can
 @retry(
     retry=retry_if_exception(lambda error: "initialize DuckLake" in str(error)),
     wait=wait_fixed(1),
@@ -84,6 +83,11 @@ def opened(
     reraise=True,
 )
 def _sync(pipeline: dlt.Pipeline) -> None:
+    """Read where the pipeline stands.
+
+    Of two first runs that create the catalog of one DuckLake at once, one fails, and
+    finds the catalog when it tries again.
+    """
     pipeline.sync_destination()
 
 

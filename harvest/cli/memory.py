@@ -13,8 +13,8 @@ WORKERS = 3
 
 DUCKDB = {"memory_limit": "150MB", "threads": 1, "preserve_insertion_order": False}
 """DuckDB runs inside of this process. By default it takes up to 80 % of the machine's
-memory; each thread needs a part of it, and so does keeping the order of rows. It gives
-up on large tables with less."""
+memory; each thread needs a part of it, and so does the order of rows. With less, merges
+of large tables fail."""
 
 TRIM_THRESHOLD = -1
 """Number of the option in C's `mallopt`."""
