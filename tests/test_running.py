@@ -40,7 +40,7 @@ SOME = ("--resources", "clients,tasks")
 def test_datasets_in_a_folder_of_ones_own(server: Server, tmp_path: Path) -> None:
     """PIPELINES_DIR: what one dataset knows is nothing to the other."""
     env = {**environment(server), "PIPELINES_DIR": str(tmp_path / "elsewhere")}
-    for dataset in ("prod", "dev"):
+    for dataset in ("prod", "dev", "dev", "prod"):
         assert run("--no-reconcile", "--dataset", dataset, *SOME, env=env).returncode == 0
         server.account.clock.advance(60)
         server.account.add("clients", name=f"Added after {dataset}")
@@ -547,6 +547,13 @@ def test_deep(server: Server) -> None:
         connection.execute("UPDATE harvest_data.invoice_payments SET amount = amount + 1")
     assert run("verify", *arguments, env=env).returncode == 0
     assert run("verify", "--deep", *arguments, env=env).returncode == 1
+
+
+def test_a_lake_that_two_change_at_once() -> None:
+    error = duckdb.TransactionException(
+        "Failed to commit DuckLake transaction. Exceeded the maximum"
+    )
+    assert explain(error) == "Another program changed the lake at the same moment: run again."
 
 
 def test_what_nobody_foresaw_is_told_without_its_words() -> None:

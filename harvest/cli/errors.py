@@ -76,6 +76,10 @@ TOLD = (
         "The database ended the connection: run again when it is back.",
     ),
     (
+        r"Transaction conflict|Failed to commit DuckLake transaction",
+        "Another program changed the lake at the same moment: run again.",
+    ),
+    (
         r"cannot drop (\S+ \S+) because other objects depend on it",
         "{} cannot be made anew, since other tables or views refer to it: drop these"
         " first, and create them again afterwards.",
