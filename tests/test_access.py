@@ -256,6 +256,7 @@ def test_skip_is_the_default_and_no_error(server: Server) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_every_stream_is_refused(server: Server) -> None:
     copy = Copy(server)
     copy.begin()

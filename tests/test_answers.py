@@ -101,7 +101,14 @@ ENDING = [kind for kind in (*PASSING, *FINAL) if not kind.startswith("429")]
 """A rate limit that was reached is no attempt, however often: it only may not last for ever."""
 
 
-@pytest.mark.parametrize(("kind", "stream"), [*zip(ENDING, cycle(PATHS), strict=False)])
+@pytest.mark.parametrize(
+    ("kind", "stream"),
+    [
+        # one of each stream
+        pytest.param(kind, stream, marks=[pytest.mark.long] if number >= len(PATHS) else [])
+        for number, (kind, stream) in enumerate(zip(ENDING, cycle(PATHS), strict=False))
+    ],
+)
 def test_it_never_gets_better(copy: Copy, kind: str, stream: str) -> None:
     """Nothing of the run is loaded, and the next one goes on from the last good state."""
     fault, details, words = {**PASSING, **FINAL}[kind]
@@ -307,7 +314,15 @@ def test_a_row_that_comes_twice_is_stored_once(
     copy.check("clients", "time_entries", "users")
 
 
-@pytest.mark.parametrize("how", [{}, {"start_date": "2020-01-01", "end_date": "2099-01-01"}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        pytest.param(
+            {"start_date": "2020-01-01", "end_date": "2099-01-01"}, marks=pytest.mark.long
+        ),
+    ],
+)
 def test_two_sources_in_one_run_do_not_store_rows_twice(copy: Copy, how: Dict[str, str]) -> None:
     first, second = copy.source("time_entries", **how), copy.source("time_entries")
     with pytest.raises(PipelineStepFailed, match="time_entries is read by two sources in one run"):

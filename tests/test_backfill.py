@@ -201,19 +201,24 @@ def test_the_script(server: Server, span: List[str]) -> None:
             ["--start-date", "2024-02-01", "--end-date", "2024-01-31"],
             ["end_date is 2024-01-31", "2024-02-01", "later"],
         ),
-        (["--start-date", "2024-01-01", "--end-date", "soon"], ["end_date is 'soon'"]),
-        (["--start-date", "soon", "--end-date", "2024-01-01"], ["start_date is 'soon'"]),
-        (
-            ["--start-date", "2024-01-01", "--end-date", "2024-01-31", "--resources", "clients"],
-            ["end_date", "time_entries and expenses", "not clients"],
+        *(
+            pytest.param(arguments.split(), words, marks=pytest.mark.long)
+            for arguments, words in (
+                ("--start-date 2024-01-01 --end-date soon", ["end_date is 'soon'"]),
+                ("--start-date soon --end-date 2024-01-01", ["start_date is 'soon'"]),
+                (
+                    "--start-date 2024-01-01 --end-date 2024-01-31 --resources clients",
+                    ["end_date", "time_entries and expenses", "not clients"],
+                ),
+                (
+                    "verify --start-date 2024-01-01 --end-date 2024-01-31",
+                    ["end_date", "verify"],
+                ),
+            )
         ),
         (
             ["--start-date", "2024-01-01", "--end-date", "2024-01-31", "--full-refresh"],
             ["end_date", "full refresh"],
-        ),
-        (
-            ["verify", "--start-date", "2024-01-01", "--end-date", "2024-01-31"],
-            ["end_date", "verify"],
         ),
         (["--end-date", "interval"], ["end_date", "DLT_INTERVAL_START", "Airflow"]),
     ],

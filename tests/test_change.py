@@ -176,8 +176,9 @@ def come_and_go(
 @pytest.mark.parametrize(
     ("change", "full_refresh"),
     [
-        *((loss, False), (replacement, False), (replacement, True), (move, False)),
-        *((addition, False), (addition, True)),
+        *((loss, False), (replacement, False), (move, False)),
+        pytest.param(addition, False, marks=pytest.mark.long),
+        *(pytest.param(each, True, marks=pytest.mark.long) for each in (replacement, addition)),
     ],
 )
 def test_entries_come_and_go_between_pages(
@@ -271,7 +272,16 @@ def test_a_list_that_never_stands_still(said: pytest.LogCaptureFixture) -> None:
 # ---------------------------------------------------------------- parents that go
 
 
-@pytest.mark.parametrize("child", ["invoice_messages", "invoice_payments", "estimate_messages"])
+@pytest.mark.parametrize(
+    "child",
+    [
+        "invoice_messages",
+        *(
+            pytest.param(each, marks=pytest.mark.long)
+            for each in ("invoice_payments", "estimate_messages")
+        ),
+    ],
+)
 def test_a_parent_is_deleted_before_its_children_are_read(
     copy: Copy, child: str, said: pytest.LogCaptureFixture
 ) -> None:

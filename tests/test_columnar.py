@@ -222,7 +222,9 @@ TURNED: Dict[str, Change] = {
 """Pages that become Arrow tables."""
 
 
-@pytest.mark.parametrize("third", range(3))
+@pytest.mark.parametrize(
+    "third", [0, *(pytest.param(each, marks=pytest.mark.long) for each in (1, 2))]
+)
 def test_pages_that_stay_rows(third: int) -> None:
     """Every other page is odd, each in another way, beginning with the first."""
     changes = [*DECLINED.values()][third::3]
@@ -262,6 +264,7 @@ def test_a_column_of_odd_values_slows_nothing_down(served: Server) -> None:
     loaded.check("time_entries", names=False)
 
 
+@pytest.mark.long
 def test_expenses_too(ways: Ways) -> None:
     ways.check("expenses", {1: each(receipt={"url": "x", "pages": 3}, weather="sunny")})
     assert ways.declined == 0

@@ -173,9 +173,8 @@ def test_killed_at_any_time_of_the_first_run(library: Library) -> None:
 # ---------------------------------------------------------------- two at once
 
 
-@pytest.mark.parametrize(
-    ("first", "later"), [pytest.param(True, 0.4, marks=pytest.mark.long), (False, 0)]
-)
+@pytest.mark.parametrize(("first", "later"), [(True, 0.4), (False, 0)])
+@pytest.mark.long
 def test_two_runs_at_once(library: Library, first: bool, later: float) -> None:
     """The second says so and stops, or both end right."""
     rng = Random(1)
@@ -221,6 +220,7 @@ def test_the_disk_is_full(server: Server, size: int) -> None:
 # ---------------------------------------------------------------- databases that go away
 
 
+@pytest.mark.long
 def test_the_database_is_held_by_another_program(server: Server) -> None:
     library = Library(server)
     library.load()

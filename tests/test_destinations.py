@@ -3,7 +3,7 @@
 from collections import Counter
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict
 
 import duckdb
 import polars
@@ -58,34 +58,39 @@ def loaded_sums(copy: Copy) -> Dict[str, Decimal]:
     return found
 
 
+def on_postgres(server: Server) -> Copy:
+    return Copy(server, "postgres")
+
+
+@pytest.mark.parametrize(
+    "kind", [on_postgres, Delta, pytest.param(Parquet, marks=pytest.mark.long)]
+)
 def test_the_same_everywhere(
-    server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch
+    server: Server,
+    postgres: str,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Callable[[Server], Copy],
 ) -> None:
+    """As in DuckDB, to the last digit."""
     monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
-    kinds: List[Callable[[], Copy]] = [
-        lambda: Copy(server),
-        lambda: Copy(server, "postgres"),
-        lambda: Parquet(server),
-        lambda: Delta(server),
-    ]
     expected = expected_sums(server.account)
     assert len(expected) > 80
     held = []
-    for kind in kinds:
-        copy = kind()
-        copy.run()
+    for copy in (Copy(server), kind(server)):
+        copy.begin()
         monkeypatch.setattr(copy, "table", lru_cache(maxsize=None)(copy.table))
         copy.check()
         assert loaded_sums(copy) == expected
         held.append(contents(copy))
         copy.pipeline.drop()
-    for other in held[1:]:
-        assert other.keys() == held[0].keys()
-        for table, rows in held[0].items():
-            assert other[table] == rows, table
+    first, other = held
+    assert other.keys() == first.keys()
+    for table, rows in first.items():
+        assert other[table] == rows, table
 
 
-@pytest.mark.parametrize("lake", [Delta, pytest.param(Parquet, marks=pytest.mark.long)])
+@pytest.mark.parametrize("lake", [Delta, Parquet])
+@pytest.mark.long
 def test_changes_reach_files(server: Server, lake: Callable[..., Lake]) -> None:
     """A full load, incremental ones, and the deletions that a run sees by itself."""
     account = server.account
@@ -154,7 +159,7 @@ def test_delta_in_other_windows_and_afresh(server: Server) -> None:
             copy.check(report, period="month")
 
 
-@pytest.mark.parametrize("stream", ["expenses", "invoices"])
+@pytest.mark.parametrize("stream", ["expenses", pytest.param("invoices", marks=pytest.mark.long)])
 def test_delta_takes_each_row_once(stream: str) -> None:
     """A list that moved while it was read is read again."""
     account = long_account(stream)

@@ -268,6 +268,7 @@ def settings(changed: Path) -> Iterator[Dict[str, str]]:
         process.communicate()
 
 
+@pytest.mark.long
 def test_a_stream_can_be_added_as_it_says(
     changed: Path, settings: Dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

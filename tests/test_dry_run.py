@@ -94,13 +94,18 @@ def test_the_first_run_and_the_next_ones(server: Server, env: Dict[str, str]) ->
             assert requests(found)["invoice_payments"] == changed
             assert rows(found)["invoices"] >= changed
             assert rows(found)["time_entries"] < 100
-    # other windows than those that were read
+
+
+def test_other_windows_than_those_that_were_read(server: Server, env: Dict[str, str]) -> None:
+    some = ("--resources", "time_entries,expenses,time_team,uninvoiced")
+    made(server, *some, env=env)
     env["SOURCES__HARVEST__REPORT_PERIOD"] = "quarter"
-    found = foreseen(env=env)
+    found = foreseen(*some, env=env)
     assert requests(found)["uninvoiced"] > 8
-    assert +requests(found) == made(server, env=env)
+    assert +requests(found) == made(server, *some, env=env)
 
 
+@pytest.mark.long
 def test_lists_of_several_pages() -> None:
     account = Account.generate(seed=5, time_entries=4500, years=0.5)
     with Server(account, limits=False) as server:
@@ -114,12 +119,17 @@ def test_lists_of_several_pages() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--resources", "clients,time_entries"],
         ["--resources", "invoice_payments,time_clients"],
-        ["--resources", "expenses_team,teammates"],
-        pytest.param(["--start-date", "{}"], marks=pytest.mark.long),
         ["--start-date", "{}", "--end-date", "{}"],
-        ["--start-date", "2024-01-01", "--end-date", "2099-01-01", "--resources", "time_entries"],
+        *(
+            pytest.param(part.split(), marks=pytest.mark.long)
+            for part in (
+                "--resources clients,time_entries",
+                "--resources expenses_team,teammates",
+                "--start-date {}",
+                "--start-date 2024-01-01 --end-date 2099-01-01 --resources time_entries",
+            )
+        ),
     ],
 )
 def test_part_of_it(server: Server, env: Dict[str, str], arguments: List[str]) -> None:
@@ -129,6 +139,7 @@ def test_part_of_it(server: Server, env: Dict[str, str], arguments: List[str]) -
     assert +requests(found) == made(server, *arguments, env=env)
 
 
+@pytest.mark.long
 def test_a_full_refresh(server: Server, env: Dict[str, str]) -> None:
     streams = ("--resources", "clients,invoices,invoice_messages,time_entries,uninvoiced")
     made(server, *streams, env=env)

@@ -31,7 +31,7 @@ LONG = int(os.environ.get("LONG") or 0)
 
 @pytest.fixture
 def account(generated: Callable[..., Account]) -> Account:
-    return generated(seed=3, time_entries=40, years=0.4)
+    return generated(seed=3, time_entries=80, years=0.4)
 
 
 class Observer:
@@ -194,6 +194,7 @@ def test_versions_on_duckdb(server: Server, deleted: str) -> None:
     one_history(Copy(server), deleted=deleted)
 
 
+@pytest.mark.long
 def test_versions_on_postgres(
     server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,7 +202,8 @@ def test_versions_on_postgres(
     one_history(Copy(server, "postgres"))
 
 
-@pytest.mark.parametrize("lake", [pytest.param(Delta, marks=pytest.mark.long), Parquet])
+@pytest.mark.parametrize("lake", [Delta, Parquet])
+@pytest.mark.long
 def test_versions_in_files(
     server: Server, lake: Callable[..., Copy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +273,10 @@ def test_what_was_deleted_here_only(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["DROP TABLE {}projects_versions", "ALTER TABLE {}projects_versions DROP COLUMN budget"],
+    [
+        "DROP TABLE {}projects_versions",
+        pytest.param("ALTER TABLE {}projects_versions DROP COLUMN budget", marks=pytest.mark.long),
+    ],
 )
 def test_a_table_of_versions_that_somebody_changed(server: Server, statement: str) -> None:
     """It begins anew, or gets a version of what is not in it any more."""
@@ -315,7 +320,10 @@ def test_what_has_no_versions(history: Any) -> None:
         harvest_source(access_token="x", history=history)
 
 
-@pytest.mark.parametrize("how", ["option", "environment", "toml"])
+@pytest.mark.parametrize(
+    "how",
+    ["option", *(pytest.param(each, marks=pytest.mark.long) for each in ("environment", "toml"))],
+)
 def test_the_script_keeps_versions(server: Server, how: str) -> None:
     options = ["--resources", "clients,projects"]
     if how == "option":

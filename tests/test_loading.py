@@ -22,7 +22,7 @@ def test_everything_arrives(server: Server, destination: str) -> None:
     copy.check()
 
 
-@pytest.mark.parametrize("period", ["quarter", "month"])
+@pytest.mark.parametrize("period", ["quarter", pytest.param("month", marks=pytest.mark.long)])
 def test_reports_in_other_windows(copy: Copy, period: str) -> None:
     reports = [name for name, stream in STREAMS.items() if stream.kind == "report"]
     copy.run(*reports, report_period="year")

@@ -132,6 +132,7 @@ def test_from_a_clone_to_the_pictures(tmp_path: Path) -> None:
     assert "Traceback" not in page
 
 
+@pytest.mark.long
 def test_the_sandbox(notebook: Any, tmp_path: Path) -> None:
     """Opened in `notebooks/`, it finds the source and the sandbox in the folder above."""
     for name in ("harvest", "sandbox"):

@@ -20,8 +20,10 @@ def agency() -> Account:
     "style",
     [
         "cursor",
-        "bare_page",
-        *(pytest.param(style, marks=pytest.mark.long) for style in ("page", "bare_cursor")),
+        *(
+            pytest.param(style, marks=pytest.mark.long)
+            for style in ("page", "bare_page", "bare_cursor")
+        ),
     ],
 )
 def test_every_list_can_page_in_every_way(agency: Account, style: str) -> None:

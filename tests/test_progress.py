@@ -82,6 +82,7 @@ def test_results_for_programs(server: Server) -> None:
     assert seen != ""
 
 
+@pytest.mark.long
 def test_warnings_go_above_it(server: Server) -> None:
     server.forbidden = {"clients"}
     _, seen = on_a_terminal("--resources", "clients,tasks", env=environment(server))
@@ -90,6 +91,7 @@ def test_warnings_go_above_it(server: Server) -> None:
     assert re.match(r"\d{4}-\d\d-\d\d .*clients is not read", lines[0])
 
 
+@pytest.mark.long
 def test_a_log_gets_a_line_now_and_then(
     account: Account, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_log_gets_a_line_now_and_then(
     assert any("; waiting for Harvest's rate limit: " in line for line in lines)
 
 
+@pytest.mark.long
 def test_a_short_run_says_nothing_in_a_log(server: Server) -> None:
     done = run("--resources", "clients,tasks", env=environment(server))
     assert done.stderr == ""

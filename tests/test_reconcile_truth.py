@@ -78,7 +78,13 @@ ODD: Dict[str, List[Row]] = {
 """What rows of a stream are served with, one after the other."""
 
 
-@pytest.mark.parametrize("stream", ODD)
+@pytest.mark.parametrize(
+    "stream",
+    [
+        *("time_entries", "invoices"),
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("clients", "users")),
+    ],
+)
 def test_odd_values_are_compared_and_healed(server: Server, stream: str) -> None:
     copy = Copy(server)
     copy.begin(stream)
@@ -274,7 +280,7 @@ def test_an_administrator_who_becomes_a_manager(server: Server) -> None:
 # ---------------------------------------------------------------------- reports
 
 
-@pytest.mark.parametrize("by", ["0.05", "-0.01"])
+@pytest.mark.parametrize("by", ["0.05", pytest.param("-0.01", marks=pytest.mark.long)])
 def test_a_report_with_other_sums_than_the_entries(server: Server, by: str) -> None:
     copy = Copy(server).of("time_entries", "time_team", "time_clients")
     copy.begin(healed=True)
@@ -286,6 +292,7 @@ def test_a_report_with_other_sums_than_the_entries(server: Server, by: str) -> N
     assert check(copy).equal
 
 
+@pytest.mark.long
 def test_a_report_that_harvest_sums_up_otherwise(server: Server) -> None:
     def more(body: Dict[str, Any]) -> None:
         for row in body["results"][:1]:
@@ -307,9 +314,14 @@ def test_a_report_that_harvest_sums_up_otherwise(server: Server) -> None:
     "some",
     [
         ("time_entries", "time_clients"),
-        pytest.param(("time_entries", "time_team", "uninvoiced"), marks=pytest.mark.long),
-        ("time_team", "clients"),
-        ("expenses", "expenses_categories", "uninvoiced"),
+        *(
+            pytest.param(some, marks=pytest.mark.long)
+            for some in (
+                ("time_entries", "time_team", "uninvoiced"),
+                ("time_team", "clients"),
+                ("expenses", "expenses_categories", "uninvoiced"),
+            )
+        ),
     ],
 )
 def test_some_streams_only(server: Server, some: Any) -> None:
@@ -465,6 +477,7 @@ def double(copy: Delta, table: str) -> None:
 # ------------------------------------------------------------------- elsewhere
 
 
+@pytest.mark.long
 def test_a_source_with_a_name_of_its_own(server: Server) -> None:
     copy = Copy(server)
     clone = harvest_source.clone(name="agency", section="harvest")
@@ -489,6 +502,7 @@ def test_another_naming_convention(server: Server, monkeypatch: pytest.MonkeyPat
         Copy(server).run("clients", "invoices")
 
 
+@pytest.mark.long
 def test_a_connection_that_the_server_closes(
     server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -514,6 +528,7 @@ def test_a_connection_that_the_server_closes(
 # ---------------------------------------------- sets: below a parent, of a year, of a window
 
 
+@pytest.mark.long
 def test_a_deep_comparison_by_who_sees_less(server: Server) -> None:
     """Reports and whole tables stay as the owner who sees more has left them."""
     whole = ("project_budget", "time_clients", "uninvoiced", "pto_allocations")

@@ -230,6 +230,7 @@ def test_a_request_counts_when_it_is_sent(account: Account) -> None:
         assert statuses(server) == {200: 60}
 
 
+@pytest.mark.long
 def test_sources_share_the_limiter(account: Account) -> None:
     limits = {"rate_limit": 7, "rate_window": 12}
     with Server(account, **limits) as server:

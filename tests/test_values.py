@@ -320,6 +320,7 @@ def test_a_row_without_a_proper_key_is_left_out(
 @pytest.mark.parametrize(
     "stream", [pytest.param("clients", marks=pytest.mark.long), "time_entries"]
 )
+@pytest.mark.long
 def test_a_frozen_schema_refuses_what_is_new(server: Server, stream: str) -> None:
     copy = Copy(server)
 

@@ -29,7 +29,7 @@ def test_parallelized(copy: Copy) -> None:
     copy.check()
 
 
-@pytest.mark.parametrize("how", ["clone", "with_args"])
+@pytest.mark.parametrize("how", [pytest.param("clone", marks=pytest.mark.long), "with_args"])
 def test_under_another_name(copy: Copy, how: str) -> None:
     """The types are those of the schema file, under whatever name the source has."""
     agency: Any = getattr(harvest_source, how)(name="agency", section="harvest")

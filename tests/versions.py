@@ -79,7 +79,8 @@ def documented_queries(copy: Copy) -> None:
     """Those of docs/history.md give what was done to the account, day by day."""
     account = copy.server.account
     entries = account.rows("time_entries")
-    ((project, _),) = Counter(row["project"]["id"] for row in entries).most_common(1)
+    worked_on = {(row["project"]["id"], row["spent_date"]) for row in entries}
+    ((project, _),) = Counter(project for project, _ in worked_on).most_common(1)
     theirs = [row for row in entries if row["project"]["id"] == project]
     days = sorted({row["spent_date"] for row in theirs})
     gone = next(row["id"] for row in account.rows("projects") if row["id"] != project)
