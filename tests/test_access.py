@@ -226,6 +226,7 @@ def test_a_source_that_is_used_again_reads_what_it_left_out(copy: Copy) -> None:
     copy.check(*streams)
 
 
+@pytest.mark.long
 def test_raise_makes_a_refusal_an_error(server: Server) -> None:
     streams = "clients,roles,users,cost_rates"
     env = environment(server, ON_FORBIDDEN="raise")

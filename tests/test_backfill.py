@@ -80,6 +80,7 @@ def test_a_range_of_several_pages(copy: Copy, span: List[str]) -> None:
     assert copy.requests() == ["/users/me", *["/time_entries"] * 3]
 
 
+@pytest.mark.long
 def test_what_was_loaded_before_stays(copy: Copy, span: List[str]) -> None:
     copy.begin(*DATED, "clients")
     before = stored_state(copy)
@@ -230,6 +231,7 @@ def test_bad_input(server: Server, arguments: List[str], words: List[str]) -> No
     assert server.requests == []
 
 
+@pytest.mark.long
 def test_a_full_refresh_leaves_the_table_alone(server: Server, span: List[str]) -> None:
     env = environment(server, START_DATE=span[0], END_DATE=span[1])
     assert run("--resources", "time_entries", env=env).returncode == 0

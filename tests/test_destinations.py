@@ -179,6 +179,7 @@ def test_delta_takes_each_row_once(stream: str) -> None:
         assert copy.rows(stream)[(ids[1],)]["notes"] == "edited"
 
 
+@pytest.mark.long
 def test_odd_values_reach_delta() -> None:
     """Pages in which nothing is odd together with one that is."""
     account = long_account("time_entries")

@@ -114,6 +114,7 @@ def views(page: str, ask: Ask) -> None:
     ask(sql)
 
 
+@pytest.mark.long
 def test_the_views_and_questions_of_migrating(server: Server, ask: Ask) -> None:
     """Of one load, and all views beside each other."""
     the_views_with_the_columns_of_airbyte(server, ask)

@@ -168,6 +168,7 @@ def test_delta(server: Server, env: Dict[str, str]) -> None:
     assert rows(found)["invoices"] == server.account.counts()["invoices"]
 
 
+@pytest.mark.long
 def test_what_is_switched_off_or_refused(server: Server, env: Dict[str, str]) -> None:
     with Server(Account.generate(seed=7, time_entries=100), limits=False) as other:
         other.account.company |= {"expense_feature": False, "team_feature": False}
@@ -215,6 +216,7 @@ def test_in_words(server: Server, env: Dict[str, str]) -> None:
     assert "Nothing was loaded." in done.stdout
 
 
+@pytest.mark.long
 def test_another_account(server: Server, env: Dict[str, str]) -> None:
     made(server, "--resources", "clients", env=env)
     with Server(server.account, limits=False) as other:
@@ -225,6 +227,7 @@ def test_another_account(server: Server, env: Dict[str, str]) -> None:
     assert "account 2000002 cannot be loaded" in done.stderr
 
 
+@pytest.mark.long
 def test_bad_input(server: Server, env: Dict[str, str]) -> None:
     assert "clienst" in one_sentence(run("--dry-run", "--resources", "clienst", env=env))
     assert "end_date" in one_sentence(run("--dry-run", "--end-date", "interval", env=env))

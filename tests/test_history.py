@@ -231,6 +231,7 @@ def test_everything_that_has_updated_at(server: Server) -> None:
         }
 
 
+@pytest.mark.long
 def test_what_a_killed_run_loaded_is_kept(server: Server) -> None:
     """The next run keeps it before it loads something newer."""
     copy = Copy(server, history="clients")
@@ -254,6 +255,7 @@ def test_off_by_default(server: Server) -> None:
     assert not [name for name in tables if name.endswith("_versions")]
 
 
+@pytest.mark.long
 def test_what_was_deleted_here_only(server: Server) -> None:
     """Rows and tables that somebody removed by hand are not deleted in Harvest."""
     copy = Copy(server, history="projects")
@@ -273,11 +275,9 @@ def test_what_was_deleted_here_only(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    [
-        "DROP TABLE {}projects_versions",
-        pytest.param("ALTER TABLE {}projects_versions DROP COLUMN budget", marks=pytest.mark.long),
-    ],
+    ["DROP TABLE {}projects_versions", "ALTER TABLE {}projects_versions DROP COLUMN budget"],
 )
+@pytest.mark.long
 def test_a_table_of_versions_that_somebody_changed(server: Server, statement: str) -> None:
     """It begins anew, or gets a version of what is not in it any more."""
     copy = Copy(server, history="projects")
@@ -289,6 +289,7 @@ def test_a_table_of_versions_that_somebody_changed(server: Server, statement: st
     assert script_load(copy, resources=SOME).versions == {}
 
 
+@pytest.mark.long
 def test_a_record_that_is_back(server: Server) -> None:
     """Whatever its last version says: what is there is not deleted."""
     copy = Copy(server, history="tasks")
@@ -299,6 +300,7 @@ def test_a_record_that_is_back(server: Server) -> None:
     assert script_load(copy, resources=SOME).versions == {}
 
 
+@pytest.mark.long
 def test_a_field_that_is_new(server: Server) -> None:
     """A column that earlier versions have not got is null in them."""
     copy = Copy(server, history="clients")

@@ -31,6 +31,7 @@ def test_reports_in_other_windows(copy: Copy, period: str) -> None:
         copy.check(report, period=period)
 
 
+@pytest.mark.long
 def test_nothing_changed(copy: Copy) -> None:
     copy.begin()
     first = {name: copy.rows(name) for name in STREAMS}

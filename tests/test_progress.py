@@ -70,11 +70,13 @@ def test_a_terminal_shows_streams_and_what_they_wait_for(server: Server) -> None
     assert "reading" not in said
 
 
+@pytest.mark.long
 def test_quiet(server: Server) -> None:
     _, seen = on_a_terminal("--quiet", "--resources", "clients", env=environment(server))
     assert seen == ""
 
 
+@pytest.mark.long
 def test_results_for_programs(server: Server) -> None:
     env = environment(server)
     said, seen = on_a_terminal("--json", "--resources", "clients", env=env)

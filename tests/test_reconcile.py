@@ -444,6 +444,7 @@ def test_a_failed_request_repairs_nothing(copy: Copy, path: str) -> None:
     copy.check(*streams, names=False)
 
 
+@pytest.mark.long
 def test_a_feature_that_is_switched_off(copy: Copy) -> None:
     copy.of("company", "expenses", "expense_categories", "expenses_team", "tasks")
     copy.begin()
@@ -472,6 +473,7 @@ def test_only_the_selected_streams(copy: Copy) -> None:
     copy.check("clients")
 
 
+@pytest.mark.long
 def test_start_date(server: Server, postgres_copy: Copy) -> None:
     """Rows from before it are not missing, and those that are here can go."""
     account, copy = server.account, postgres_copy.of("time_entries", "clients", "time_team")
@@ -555,6 +557,7 @@ def test_marking(server: Server, destination: str) -> None:
     copy.check("time_clients", "uninvoiced", names=False)
 
 
+@pytest.mark.long
 def test_a_marked_row_that_comes_back(copy: Copy) -> None:
     copy.of("time_entries", "tasks")
     copy.begin()
@@ -600,6 +603,7 @@ def spanned(account: Account) -> int:
     return int(max(days)[:4]) - int(min(days)[:4]) + 1
 
 
+@pytest.mark.long
 def test_long_lists(long: Account, destination: str) -> None:
     with Server(long, limits=False) as server:
         copy = Copy(server, destination)
@@ -681,7 +685,6 @@ def test_hours_that_may_not_be_seen(long: Account) -> None:
         assert entries.amount_harvest is None
 
 
-@pytest.mark.long
 def test_approvals_in_a_long_list(long: Account) -> None:
     with Server(long, limits=False) as server:
         copy = Copy(server)
@@ -773,6 +776,7 @@ def test_the_script_verifies_and_repairs(server: Server) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.long
 def test_the_script_says_how_to_let_much_go(server: Server) -> None:
     Copy(server).begin(*STREAMS_HERE, healed=True)
     env = environment(server)

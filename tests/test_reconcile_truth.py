@@ -107,6 +107,7 @@ def test_odd_values_are_compared_and_healed(server: Server, stream: str) -> None
     assert verify(copy.pipeline, copy.source(stream), deep=True).equal
 
 
+@pytest.mark.long
 def test_unforeseen_fields(server: Server) -> None:
     server.account.fields = Fields(unforeseen=True)
     copy = Copy(server)
@@ -125,6 +126,7 @@ def test_a_field_that_no_row_had_before(server: Server) -> None:
     assert check(copy, "clients").equal
 
 
+@pytest.mark.long
 def test_a_column_cast_by_hand(server: Server, destination: str) -> None:
     copy = Copy(server, destination)
     copy.begin(*ENTRIES, "time_clients")
@@ -176,6 +178,7 @@ def test_a_dropped_column(server: Server, destination: str) -> None:
     copy.check(*ENTRIES)
 
 
+@pytest.mark.long
 def test_a_table_that_dlt_was_told_to_drop(server: Server) -> None:
     copy = Copy(server)
     copy.begin("clients", "tasks")
@@ -204,6 +207,7 @@ def test_what_was_refused_is_not_equal(server: Server) -> None:
     assert result.count("not compared") == len(required)
 
 
+@pytest.mark.long
 def test_a_list_that_never_stands_still_is_not_equal(server: Server) -> None:
     copy = Copy(server)
     copy.begin("invoices", "tasks")
@@ -372,6 +376,7 @@ def test_deep_finds_what_leaves_no_trace(server: Server, destination: str) -> No
     assert not streams(result, "not covered")
 
 
+@pytest.mark.long
 def test_deep_reads_long_lists_page_by_page(server: Server) -> None:
     copy = Copy(server)
     copy.begin("time_entries", "expenses")
@@ -410,6 +415,7 @@ def test_deep_is_as_careful_as_ever(server: Server) -> None:
     assert verify(copy.pipeline, copy.source(), deep=True).equal
 
 
+@pytest.mark.long
 def test_deep_compares_each_window_of_a_report(server: Server) -> None:
     copy = Copy(server).of("time_entries", "time_team", "clients")
     copy.begin(healed=True)
@@ -423,6 +429,7 @@ def test_deep_compares_each_window_of_a_report(server: Server) -> None:
 # ------------------------------------------------------------------ stored twice
 
 
+@pytest.mark.long
 def test_rows_that_are_stored_twice(server: Server, destination: str) -> None:
     tables = ("invoice_payments", "teammates", "time_team", "clients")
     copy = Copy(server, destination).of(*tables, "users", "invoices", "time_entries")

@@ -134,6 +134,7 @@ def test_a_run_with_some_invoices_changed(copy: Copy, changed: int) -> None:
     assert asked(copy) == one_each() + moving_reports(account) + Counter(more)
 
 
+@pytest.mark.long
 def test_a_run_that_walks_all_parents_again(copy: Copy) -> None:
     """One listing of all parents takes the place of that of the changed ones."""
     copy.begin()
@@ -188,6 +189,7 @@ def statuses(server: Server) -> "Counter[int]":
 # more than what a busy machine may delay a request.
 
 
+@pytest.mark.long
 def test_eight_threads_share_one_limiter(account: Account) -> None:
     # the margin for slow arrivals is a part of the window: a short one has none on a busy machine
     with Server(account, rate_limit=20, rate_window=12) as server:

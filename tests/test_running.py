@@ -53,6 +53,7 @@ def test_datasets_in_a_folder_of_ones_own(server: Server, tmp_path: Path) -> Non
     assert not (tmp_path / "dlt" / "pipelines").exists()
 
 
+@pytest.mark.long
 def test_pipelines_dir_of_a_settings_file(server: Server, tmp_path: Path) -> None:
     (tmp_path / ".dlt").mkdir()
     (tmp_path / ".dlt" / "config.toml").write_text(f'pipelines_dir = "{tmp_path}/elsewhere"\n')
@@ -60,6 +61,7 @@ def test_pipelines_dir_of_a_settings_file(server: Server, tmp_path: Path) -> Non
     assert (tmp_path / "elsewhere" / "harvest.lock").exists()
 
 
+@pytest.mark.long
 def test_restoring_switched_off(server: Server) -> None:
     env = {**environment(server), "RESTORE_FROM_DESTINATION": "false"}
     assert "restore_from_destination" in one_sentence(run(env=env))
@@ -191,10 +193,10 @@ def shell(command: str, env: Dict[str, str]) -> "subprocess.CompletedProcess[str
 @pytest.mark.parametrize(
     "streams",
     [
-        *(">&- 2>&-", "| head -1"),
+        "| head -1",
         *(
             pytest.param(closed, marks=pytest.mark.long)
-            for closed in ("2>&-", ">&-", "< /dev/null 2>&-", "> /dev/full")
+            for closed in (">&- 2>&-", "2>&-", ">&-", "< /dev/null 2>&-", "> /dev/full")
         ),
     ],
 )
@@ -271,8 +273,8 @@ def test_a_run_that_is_stopped(
 @pytest.mark.parametrize(
     "trouble",
     [
-        *("folder", "database"),
-        *(pytest.param(each, marks=pytest.mark.long) for each in ("dlt", "lock")),
+        "folder",
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("database", "dlt", "lock")),
     ],
 )
 def test_what_another_user_has_left(server: Server, tmp_path: Path, trouble: str) -> None:
@@ -390,6 +392,7 @@ def test_two_machines_at_once(
     copy.check(*STREAMS)
 
 
+@pytest.mark.long
 def test_a_lock_of_postgres_ends_with_its_owner(
     server: Server, own_postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -469,6 +472,7 @@ def statement(address: str, *statements: str) -> None:
             connection.cursor().execute(each)
 
 
+@pytest.mark.long
 def test_a_role_that_may_not_create_schemas(server: Server, own_postgres: str) -> None:
     role = f"loader_{uuid.uuid4().hex[:8]}"
     database = own_postgres.split("?")[0].rpartition("/")[2]

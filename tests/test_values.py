@@ -201,6 +201,7 @@ def test_a_fraction_among_whole_numbers_arrives(server: Server) -> None:
 # ---------------------------------------------------------------- nothing, and text
 
 
+@pytest.mark.long
 def test_nulls_arrive(server: Server, destination: str, said: pytest.LogCaptureFixture) -> None:
     """A null in every field but the key; an object or list that is null."""
     streams = [name for name in STREAMS if name != "company"]
