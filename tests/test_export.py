@@ -190,7 +190,7 @@ def test_dlt_init_reads_it_where_nothing_but_dlt_is_installed(checkout: Path) ->
 import sys
 from dlt.sources import SourceReference
 from dlt.reflection.script_inspector import import_pipeline_script
-for name in ("pyarrow", "pyrate_limiter", "msgspec"):
+for name in ("pyarrow", "msgspec"):
     assert name not in sys.modules
     sys.modules[name] = None
 import_pipeline_script(sys.argv[1], "harvest_pipeline.py", ignore_missing_imports=True)

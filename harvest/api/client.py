@@ -240,15 +240,17 @@ class HarvestClient:
 
     def _get(self, request: Request, limit: RateLimit) -> Optional[requests.Response]:
         """Send a request in a thread; None if it may not be sent at this moment."""
-        if not limit.admits():
+        if (turn := limit.take()) is None:
             return None
         headers = {"Harvest-Account-Id": self.account_id} if self.account_id else {}
         try:
-            return self._session.get(
+            response = self._session.get(
                 request.url, params=request.params, headers=headers, auth=self._auth
             )
         except requests.RequestException as error:
             raise explain_failure(error) from None
+        limit.answered(turn)
+        return response
 
     @property
     def _session(self) -> Session:

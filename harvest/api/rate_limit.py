@@ -6,19 +6,30 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager
-from typing import Any, ClassVar, Deque, Dict, Iterator, Tuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, Deque, Dict, Iterator, Optional, Tuple
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.base_configuration import (
     ContainerInjectableContext,
     configspec,
 )
-from pyrate_limiter import Limiter, Rate
 
 MARGIN = 0.5
-"""Seconds, or a twentieth of a shorter window, that are added to it. Harvest counts a
-request when it arrives: a slow one, followed by a quick one, would otherwise arrive as
-one too many."""
+"""Seconds, or a twentieth of a shorter window, until which a request without an answer
+is taken to have arrived. Harvest counts a request when it arrives: a slow one, followed
+by a quick one, would otherwise arrive as one too many."""
+
+
+@dataclass
+class Turn:
+    """The right to send one request.
+
+    Attributes:
+        free_at (float): When another request may take its place, by `time.monotonic()`.
+    """
+
+    free_at: float
 
 
 class RateLimit:
@@ -37,8 +48,8 @@ class RateLimit:
     Examples:
         >>> limit = RateLimit("api", rate=100, window=15)
         >>> await limit.turn()
-        >>> limit.admits()
-        True
+        >>> turn = limit.take()
+        >>> limit.answered(turn)
     """
 
     def __init__(self, name: str, rate: int, window: float) -> None:
@@ -46,31 +57,38 @@ class RateLimit:
         self.rate = rate
         self.window = window
         self.sent = 0
-        self._span = window + min(MARGIN, window / 20)
-        self._limiter = Limiter(Rate(rate, int(self._span * 1000)))
+        self._margin = min(MARGIN, window / 20)
         self._lock = threading.Lock()
-        self._recent: Deque[float] = deque(maxlen=rate)
+        self._taken: Deque[Turn] = deque()
+        self._last = 0.0
         self._paused_until = 0.0
         self._waiting = 0
         self._waiting_since = 0.0
         self._waited = 0.0
 
     async def turn(self) -> None:
-        """Wait until a request may be sent; `admits` then counts it."""
+        """Wait until a request may be sent; `take` then counts it."""
         if self._seconds_to_go() > 0:
             with self._counted():
                 while (seconds := self._seconds_to_go()) > 0:
                     await asyncio.sleep(min(max(seconds, 0.005), 1))
 
-    def admits(self) -> bool:
-        """Count a request that is sent at this moment; return whether it may be."""
-        now = time.monotonic()
-        if now < self._paused_until or not self._limiter.try_acquire(blocking=False):
-            return False
+    def take(self) -> Optional[Turn]:
+        """Count a request that is sent at this moment; None if it may not be."""
         with self._lock:
+            now = time.monotonic()
+            if self._free_at(now) > now:
+                return None
             self.sent += 1
-            self._recent.append(now)
-        return True
+            self._last = now
+            turn = Turn(now + self.window + self._margin)
+            self._taken.append(turn)
+            return turn
+
+    def answered(self, turn: Turn) -> None:
+        """Note the answer to a request: it cannot have arrived later than that."""
+        with self._lock:
+            turn.free_at = min(turn.free_at, time.monotonic() + self.window)
 
     def pause(self, seconds: float) -> None:
         """Hold all requests back for so long, because Harvest asked for it."""
@@ -91,15 +109,21 @@ class RateLimit:
     @property
     def idle_for(self) -> float:
         """Return the seconds since the last request."""
-        if self._waiting or not self._recent:
+        if self._waiting or not self._last:
             return 0
-        return time.monotonic() - self._recent[-1]
+        return time.monotonic() - self._last
 
     def _seconds_to_go(self) -> float:
         with self._lock:
-            full = len(self._recent) == self.rate
-            free = self._recent[0] + self._span if full else 0
-            return max(0.0, max(free, self._paused_until) - time.monotonic())
+            now = time.monotonic()
+            return max(0.0, self._free_at(now) - now)
+
+    def _free_at(self, now: float) -> float:
+        """Return when a request may be sent, if not at once."""
+        while self._taken and self._taken[0].free_at <= now:
+            self._taken.popleft()
+        full = len(self._taken) >= self.rate
+        return max(self._taken[0].free_at if full else 0.0, self._paused_until)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
