@@ -1,14 +1,11 @@
 """What the parts of one comparison share, and the comparison of rows."""
 
 import asyncio
-from array import array
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Coroutine, Dict, Hashable, Iterable, List, Set, Tuple
 
 import dlt
-import pyarrow as pa
-import pyarrow.compute as pc
 from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, MapItem
 
@@ -168,17 +165,6 @@ def _compare_loose(
         else:
             found.missing[len(found.missing),] = row
     return {each.key for stored in here.values() for each in stored}
-
-
-def not_in(ids: "array[int]", seen: "array[int]") -> Set[int]:
-    """Return the ids that are not among others, in a few bytes for each.
-
-    >>> not_in(array("q", [1, 2, 3]), array("q", [3, 1]))
-    {2}
-    """
-    ours, theirs = pa.array(ids, pa.int64()), pa.array(seen, pa.int64())
-    others = pc.invert(pc.is_in(ours, value_set=theirs))
-    return set(ours.filter(others).to_pylist())
 
 
 async def together(tasks: Iterable[Coroutine[Any, Any, Any]]) -> List[Any]:

@@ -10,8 +10,7 @@ from ..streams.context import SEES_LESS, lacking, refusal
 from ..streams.due import sees_as_much
 from .check import Check, together
 from .comparison import Outcome, Result, TableComparison
-from .figures import LongList
-from .lists import compare_whole_list
+from .lists import ListComparison
 from .prints import Prints
 from .repair import Repair, removed_rows
 from .reports import ReportWindows
@@ -104,7 +103,7 @@ class Comparing(Check):
             if await self.context.lacks(stream):
                 found.leave_out("not covered", lacking(stream))
             elif stream.kind == "list":
-                await self._look_at_list(found)
+                await ListComparison(self, found).compare()
             elif stream.kind == "child":
                 await self._look_below(found)
             elif stream.report:
@@ -120,11 +119,6 @@ class Comparing(Check):
         except UnsteadyList:
             found.leave_out("not compared", "it changed each time that it was read")
         self.families.pop(stream.name, None)
-
-    async def _look_at_list(self, found: TableComparison) -> None:
-        reading = await compare_whole_list(self, found)
-        if reading.ids is None:
-            await LongList(self, found, reading.has_approvals).compare()
 
     async def _look_below(self, found: TableComparison) -> None:
         stream = STREAMS[found.stream]

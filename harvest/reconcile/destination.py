@@ -2,7 +2,6 @@
 
 from array import array
 from contextlib import ExitStack, nullcontext, suppress
-from datetime import date  # noqa: I251
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 import dlt
@@ -16,9 +15,6 @@ from dlt.extract import DltResource, DltSource
 from ..exceptions import HarvestError
 from ..settings import STREAMS, Stream
 from ..typing import Key, Row
-from .segments import Figures
-from .sql import COUNTED
-from .values import as_day, as_decimal
 
 BATCH = 10_000
 """Rows that are fetched at once."""
@@ -174,23 +170,6 @@ class StoredTables:
         for rows in self.batches(sql):
             ids.extend(row[0] for row in rows)
         return ids
-
-    def days(self, stream: Stream) -> Dict[date, Figures]:
-        """Return what is counted and summed up of a dated stream, by day."""
-        wanted = {"rows": "COUNT(*)", "amount": f"SUM(t.{stream.amount})"}
-        for name, (column, condition, _) in COUNTED.items():
-            if column in self.columns(stream.name):
-                wanted[name] = f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)"
-        source = self.source(stream.name, f"t.{stream.dated} IS NOT NULL")
-        rows = self.query(
-            f"SELECT t.{stream.dated}, {', '.join(wanted.values())} FROM {source}"
-            f" GROUP BY t.{stream.dated}"
-        )
-        return {
-            key: dict(zip(wanted, map(as_decimal, numbers), strict=True))
-            for day, *numbers in rows
-            if (key := as_day(day))
-        }
 
     def rows(self, table: str, condition: str = "") -> List[Row]:
         """Return rows of a table, or those that meet a condition on `t`, by column."""

@@ -1,169 +1,271 @@
-"""What differs between Harvest's lists and their tables, row by row.
+"""What differs between Harvest's lists and their tables.
 
-Short lists are read whole, which costs no more requests than to count them.
+Short lists are read whole, which costs no more requests than to count them. A list of
+200,000 rows has 100 pages: counts and sums of its years take a few requests, and lead
+to the rows that differ (see segments.py).
 """
 
 from array import array
 from contextlib import aclosing
-from typing import List, NamedTuple, Optional, Set, Tuple
+from datetime import date  # noqa: I251
+from typing import Any, Dict, List, Optional, Sequence, Set
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.common import Decimal
 
-from ..api.pagination import pages
-from ..exceptions import RecordDeleted
+from ..api.pagination import all_rows, pages
+from ..exceptions import AccessRefused, RecordDeleted
 from ..settings import FAMILIES, PER_PAGE, STREAMS
-from ..typing import Row, Rows
-from .check import Check, not_in, together
+from ..typing import Row, Rows, Window
+from .check import Check, together
 from .comparison import TableComparison
 from .rows import by_key
+from .segments import Figures, bisect, gaps, years_of
 from .sql import is_one_of
-from .values import as_decimal
+from .values import as_day, as_decimal
 
 WHOLE_PAGES = 5
 """Lists on more pages than this are compared by figures, if a report sums them up."""
+COUNTED: Dict[str, Any] = {
+    "rows": ("id", "1 = 1", {}),
+    "billed": ("is_billed", "t.is_billed", {"is_billed": "true"}),
+    **{
+        status: (
+            "approval_status",
+            f"t.approval_status = '{status}'",
+            {"approval_status": status},
+        )
+        for status in ("approved", "submitted")
+    },
+}
+"""What is counted: its column, a condition in SQL, and Harvest's filter."""
 
 
-class Reading(NamedTuple):
-    """A reading of a list, or of a part of it.
-
-    Attributes:
-        ids (Optional[array]): The ids of its rows, in eight bytes each; None if it has
-            too many pages, and was not read.
-        has_approvals (bool): Its rows have an `approval_status`.
-    """
-
-    ids: "Optional[array[int]]"
-    has_approvals: bool = False
-
-
-async def compare_whole_list(check: Check, found: TableComparison) -> Reading:
-    """Compare a list with its table, unless it is long and can be summed up."""
-    stream = STREAMS[found.stream]
-    if stream.amount and check.stored.has(stream.name, stream.amount):
-        source = check.stored.source(stream.name)
-        rows = check.stored.query(f"SELECT SUM(t.{stream.amount}) FROM {source}")
-        found.amount_here = as_decimal(rows[0][0])
-    most = WHOLE_PAGES if stream.summed_by and not check.deep else None
-    reading = await read(check, found, most=most)
-    if reading.ids is not None:
-        await _compare_ids(check, found, reading.ids)
-    return reading
-
-
-async def _compare_ids(
-    check: Check, found: TableComparison, seen: "array[int]"
-) -> None:
-    """Find what was deleted, and what is deleted with it, after a whole reading."""
-    stream = STREAMS[found.stream]
-    links = [link for link in links_to(stream.name) if link[0] in check.found]
-    here = check.stored.ids(stream)
-    # a record that others name and that is not here can be deleted, too
-    for child, column in links:
-        here.extend(key for (key,) in check.stored.keys(child, [column]))
-    deleted = not_in(here, seen)
-    if deleted and (check.proof or check.params(stream)):
-        deleted = await prove(check, found, deleted, len(seen))
-    if not deleted:
-        return
-    ids = [(key,) for key in deleted]
-    condition = is_one_of(stream.key, ids)
-    found.deleted = check.stored.keys(stream.name, stream.key, condition)
-    for child, column in links if not found.kept else ():
-        named = is_one_of([column], ids)
-        lost = check.stored.keys(child, STREAMS[child].key, named)
-        check.found[child].deleted |= lost
-        check.found[child].implied |= lost
-
-
-def links_to(name: str) -> List[Tuple[str, str]]:
-    """Return the streams that are deleted with another, and the column that says so.
-
-    >>> links_to("projects")
-    [('project_assignments', 'project__id')]
-    """
-    return [
-        (each.name, column)
-        for each in STREAMS.values()
-        for column, to in {each.parent_key: each.parent, **each.refers_to}.items()
-        if to == name
-    ]
-
-
-async def read(
-    check: Check,
-    found: TableComparison,
-    span: Optional[Row] = None,
-    most: Optional[int] = None,
-) -> Reading:
-    """Read rows of a list and compare them.
+class ListComparison:
+    """The comparison of a list with its table.
 
     Args:
         check (Check): The comparison.
         found (TableComparison): Takes what is found.
-        span (Optional[Dict[str, Any]]): `from` and `to`, to read a part of it.
-        most (Optional[int]): If it has more pages than this, it is not read.
     """
-    stream = STREAMS[found.stream]
-    seen = array("q")
-    amount = Decimal(0)
-    parents: Rows = []
-    params = check.params(stream)
-    stamp = "updated_at" if params else "created_at"
-    filters = {**params, **(span or {})}
-    answers = pages(check.context.client, stream, filters, stamp)
-    async with aclosing(answers):
-        async for page in answers:
-            if most and (page.total_pages or 1) > most:
-                approvals = any(row.get("approval_status") for row in page.rows)
-                return Reading(None, approvals)
-            check.compare_rows(found, page.rows)
-            seen.extend(key[0] for key in by_key(stream, page.rows))
-            if stream.amount:
+
+    def __init__(self, check: Check, found: TableComparison) -> None:
+        self._check = check
+        self._found = found
+        self._stored = check.stored
+        self._client = check.context.client
+        self._stream = STREAMS[found.stream]
+        self._params = check.params(self._stream)
+        # ids that were met in Harvest, and those stored that may be deleted there
+        self._seen = array("q")
+        self._doubtful = array("q")
+        self._has_approvals = False
+        self._refused = ""
+
+    async def compare(self) -> None:
+        """Find the rows that differ, and those that are deleted in Harvest."""
+        check, found, stream = self._check, self._found, self._stream
+        if stream.amount and self._stored.has(stream.name, stream.amount):
+            source = self._stored.source(stream.name)
+            rows = self._stored.query(f"SELECT SUM(t.{stream.amount}) FROM {source}")
+            found.amount_here = as_decimal(rows[0][0])
+        most = WHOLE_PAGES if stream.summed_by and not check.deep else None
+        is_read = await self._read({}, most)
+        if not is_read:
+            await self._compare_figures()
+        await self._find_deleted(is_read)
+
+    async def _find_deleted(self, is_read: bool) -> None:
+        """Find what is deleted, and what is deleted with it.
+
+        Args:
+            is_read (bool): The whole list was read.
+        """
+        check, found, stream = self._check, self._found, self._stream
+        links = [
+            (each.name, column)
+            for each in STREAMS.values()
+            for column, to in {each.parent_key: each.parent, **each.refers_to}.items()
+            if to == stream.name and each.name in check.found
+        ]
+        for child, column in links:
+            # a record that others name and that is not here can be deleted, too
+            self._doubtful.extend(key for (key,) in self._stored.keys(child, [column]))
+        deleted = not_in(self._doubtful, self._seen)
+        if deleted and (check.proof or (is_read and self._params)):
+            deleted = await self._prove(deleted)
+        if not deleted:
+            return
+        ids = [(key,) for key in deleted]
+        condition = is_one_of(stream.key, ids)
+        found.deleted = self._stored.keys(stream.name, stream.key, condition)
+        for child, column in links if not found.kept else ():
+            named = is_one_of([column], ids)
+            lost = self._stored.keys(child, STREAMS[child].key, named)
+            check.found[child].deleted |= lost
+            check.found[child].implied |= lost
+
+    async def _read(self, span: Row, most: Optional[int] = None) -> bool:
+        """Read and compare the list, unless it is too long: return whether it was read.
+
+        Args:
+            span (Dict[str, Any]): `from` and `to`, to read a part of it.
+            most (Optional[int]): The most pages that it may have.
+        """
+        stream, check, found = self._stream, self._check, self._found
+        rows, amount, parents = 0, Decimal(0), []
+        stamp = "updated_at" if self._params else "created_at"
+        answers = pages(self._client, stream, {**self._params, **span}, stamp)
+        async with aclosing(answers):
+            async for page in answers:
+                if most and (page.total_pages or 1) > most:
+                    statuses = (row.get("approval_status") for row in page.rows)
+                    self._has_approvals = any(statuses)
+                    return False
+                check.compare_rows(found, page.rows)
+                ids = [key for (key,) in by_key(stream, page.rows)]
+                self._seen.extend(ids)
+                rows += len(ids)
                 amount += total(page.rows, stream.amount)
-            if stream.name in FAMILIES:
-                parents += [
-                    {name: row.get(name) for name in ("id", "access_roles")}
-                    for row in page.rows
-                ]
-    if not span:
-        found.harvest = len(seen)
-        if stream.amount:
-            found.amount_harvest = amount
-        if stream.name in FAMILIES:
+                if stream.name in FAMILIES:
+                    wanted = ("id", "access_roles")
+                    parents += [{n: row.get(n) for n in wanted} for row in page.rows]
+        if not span:
+            found.harvest = rows
+            found.amount_harvest = amount if stream.amount else None
             check.parents[stream.name] = parents
-    return Reading(seen)
+        bounds = {"from": ">=", "to": "<="}
+        inside = " AND ".join(
+            f"t.{stream.dated} {bounds[name]} DATE '{day}'"
+            for name, day in span.items()
+        )
+        self._doubtful.extend(self._stored.ids(stream, inside))
+        return True
 
+    async def _prove(self, doubtful: Set[int]) -> Set[int]:
+        """Return the ids that a second answer lacks: of the list, or of each record."""
+        stream = self._stream
+        if not stream.summed_by or len(doubtful) > self._pages:
+            # of all times: what is deleted with something may be younger than that is
+            async for page in pages(self._client, stream):
+                doubtful -= {key for (key,) in by_key(stream, page.rows)}
+            return doubtful
+        keys = sorted(doubtful)
+        deleted = await together(self._is_deleted(key) for key in keys)
+        return {key for key, is_it in zip(keys, deleted, strict=True) if is_it}
 
-async def prove(
-    check: Check, found: TableComparison, doubtful: Set[int], rows: int
-) -> Set[int]:
-    """Return the ids that a second answer lacks: of the whole list, or of each record.
-
-    Args:
-        check (Check): The comparison.
-        found (TableComparison): Takes the rows that live and differ.
-        doubtful (Set[int]): The ids that the first answer lacks.
-        rows (int): Rows of the list.
-    """
-    stream = STREAMS[found.stream]
-    if not stream.summed_by or len(doubtful) > -(-rows // PER_PAGE):
-        # of all times: what is deleted with something may be younger than that is
-        alive = array("q")
-        async for again in pages(check.context.client, stream, {}):
-            alive.extend(key[0] for key in by_key(stream, again.rows))
-        return not_in(array("q", doubtful), alive)
-
-    async def is_deleted(key: int) -> bool:
+    async def _is_deleted(self, key: int) -> bool:
+        """Ask for a record, and compare it if it lives."""
         try:
-            page = await check.context.client.start_record(stream, key).page()
-            check.compare_rows(found, page.rows)
+            page = await self._client.start_record(self._stream, key).page()
+            self._check.compare_rows(self._found, page.rows)
         except RecordDeleted as answer:
             return answer.status == 404
         return False
 
-    keys = sorted(doubtful)
-    deleted = await together(is_deleted(key) for key in keys)
-    return {key for key, is_it in zip(keys, deleted, strict=True) if is_it}
+    @property
+    def _pages(self) -> int:
+        """Return how many pages the list has in Harvest."""
+        return -(-(self._found.harvest or 0) // PER_PAGE)
+
+    # ------------------------------------------------------- by counts and sums
+
+    async def _compare_figures(self) -> None:
+        """Compare counts and sums, and read what differs."""
+        found, stream = self._found, self._stream
+        columns = self._stored.columns(stream.name)
+        names = [
+            name
+            for name, (column, *_) in COUNTED.items()
+            if column in columns
+            and (self._has_approvals or column != "approval_status")
+        ]
+        # reports count what is older than the start, too
+        names += [] if self._params else ["amount"]
+        self._doubtful.extend(self._stored.ids(stream, f"t.{stream.dated} IS NULL"))
+        days = self._figures_here(names)
+        years = years_of(days)
+        whole, *by_year = await together(
+            [self._figure("rows", {}), *(self._about(each, names) for each in years)]
+        )
+        found.harvest = int(whole)
+        self._sum_up(by_year)
+        if whole != sum(each["rows"] for each in by_year):
+            for span in gaps(years):
+                await self._read(span)
+        theirs = dict(zip(years, by_year, strict=True))
+        if not await bisect(days, theirs, self._pages, self._about, self._read_window):
+            await self._read({})
+
+    def _figures_here(self, names: Sequence[str]) -> Dict[date, Figures]:
+        """Return stored counts and sums by day."""
+        stream, stored = self._stream, self._stored
+        sums = [
+            f"SUM(CASE WHEN {COUNTED[name][1]} THEN 1 ELSE 0 END)"
+            if name in COUNTED
+            else f"SUM(t.{stream.amount})"
+            for name in names
+        ]
+        source = stored.source(stream.name, f"t.{stream.dated} IS NOT NULL")
+        rows = stored.query(
+            f"SELECT t.{stream.dated}, {', '.join(sums)} FROM {source}"
+            f" GROUP BY t.{stream.dated}"
+        )
+        return {
+            key: dict(zip(names, map(as_decimal, numbers), strict=True))
+            for day, *numbers in rows
+            if (key := as_day(day))
+        }
+
+    async def _read_window(self, window: Window) -> None:
+        await self._read({"from": window[0], "to": window[1]})
+
+    async def _about(self, window: Window, names: Sequence[str]) -> Figures:
+        """Return counts and sums of a window, by name."""
+        span = {"from": window[0], "to": window[1]}
+        values = await together(self._figure(name, span) for name in names)
+        figures = dict(zip(names, values, strict=True))
+        return {name: value for name, value in figures.items() if value is not None}
+
+    async def _figure(self, name: str, span: Row) -> Optional[Decimal]:
+        """Return a count or sum; None if Harvest refuses the report that has it."""
+        if name in COUNTED:
+            params = {**self._params, **span, **COUNTED[name][2], "per_page": 1}
+            page = await self._client.start(self._stream, params=params).page()
+            return Decimal(page.total_entries or 0)
+        report = STREAMS[self._stream.summed_by]
+        assert report.report
+        try:
+            rows = await all_rows(self._client, report, span)
+            return total(rows, report.report.total)
+        except AccessRefused as refused:
+            self._refused = str(refused)
+            return None
+
+    def _sum_up(self, years: List[Figures]) -> None:
+        """Note the sum of the years in the comparison, or why there is none."""
+        found, why_not = self._found, self._refused
+        if self._params:
+            why_not = "reports count what is older than start_date, too"
+        if not why_not:
+            found.amount_harvest = sum((each["amount"] for each in years), Decimal(0))
+            return
+        found.amount_here = None
+        found.add_note(f"hours and money not compared; {why_not}")
+        if self._refused:
+            found.status = "not compared"
+
+
+def not_in(ids: "array[int]", seen: "array[int]") -> Set[int]:
+    """Return the ids that are not among others, in a few bytes for each.
+
+    >>> not_in(array("q", [1, 2, 3]), array("q", [3, 1]))
+    {2}
+    """
+    ours, theirs = pa.array(ids, pa.int64()), pa.array(seen, pa.int64())
+    others = pc.invert(pc.is_in(ours, value_set=theirs))
+    return set(ours.filter(others).to_pylist())
 
 
 def total(rows: Rows, column: str) -> Decimal:

@@ -6,19 +6,6 @@ from typing import Any, Container, Iterable, Sequence
 from ..settings import Stream
 from ..typing import Key
 
-COUNTED = {
-    "billed": ("is_billed", "t.is_billed", {"is_billed": "true"}),
-    **{
-        status: (
-            "approval_status",
-            f"t.approval_status = '{status}'",
-            {"approval_status": status},
-        )
-        for status in ("approved", "submitted")
-    },
-}
-"""What is counted besides all rows: its column, a condition, and Harvest's filter."""
-
 
 def is_one_of(columns: Sequence[str], keys: Iterable[Key]) -> str:
     """Return a condition that holds for the rows with these keys.
