@@ -1,7 +1,7 @@
 """One comparison from beginning to end, and the repairs that follow from it."""
 
 from datetime import date, timedelta  # noqa: I251
-from typing import Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
@@ -11,16 +11,22 @@ from ..streams.due import sees_as_much
 from .check import Check, together
 from .comparison import Outcome, Result, TableComparison
 from .lists import ListComparison
-from .prints import Prints
 from .repair import Repair, removed_rows
-from .reports import ReportWindows
-from .sets import compare_children, compare_whole
-from .sql import is_one_of
+from .reports import ReportComparison
+from .sets import ChildComparison, SetComparison
 
 KEPT = (
     "nothing is removed, since the token's owner may see less than the one who loaded"
     " it: deleted rows go when that one's token is used, or an administrator's"
 )
+KINDS: Dict[str, Callable[[Check, TableComparison], Any]] = {
+    "list": ListComparison,
+    "whole": SetComparison,
+    "yearly": SetComparison,
+    "child": ChildComparison,
+    "report": ReportComparison,
+}
+"""What compares the streams of a kind."""
 
 
 class Comparing(Check):
@@ -32,13 +38,12 @@ class Comparing(Check):
         self._requests_before = self.context.client.requests_sent
         self._unrepaired: List[str] = []
         self._repair = Repair(self)
-        self._reports = ReportWindows(self)
-        self._prints: Dict[str, Prints] = {}
         with self.stored:
             self.found = {
                 name: self._begin(name)
-                for name in self.added
-                if self.state.was_tried(name) or self.stored.count(name) is not None
+                for name in STREAMS
+                if name in self.source.selected_resources
+                and (self.state.was_tried(name) or self.stored.count(name) is not None)
             }
 
     def _begin(self, name: str) -> TableComparison:
@@ -102,15 +107,8 @@ class Comparing(Check):
                 await self.context.has_section(stream)
             if await self.context.lacks(stream):
                 found.leave_out("not covered", lacking(stream))
-            elif stream.kind == "list":
-                await ListComparison(self, found).compare()
-            elif stream.kind == "child":
-                await self._look_below(found)
-            elif stream.report:
-                await self._look_at_report(found)
             else:
-                await compare_whole(self, found)
-            return
+                await KINDS[stream.kind](self, found).compare()
         except AccessRefused as refused:
             if self.context.on_forbidden == "raise" and not stream.optional:
                 raise
@@ -118,31 +116,6 @@ class Comparing(Check):
             found.leave_out(status, refusal(stream, refused))
         except UnsteadyList:
             found.leave_out("not compared", "it changed each time that it was read")
-        self.families.pop(stream.name, None)
-
-    async def _look_below(self, found: TableComparison) -> None:
-        stream = STREAMS[found.stream]
-        if self.deep or (self.repairs and found.absent):
-            await compare_children(self, found)
-            return
-        found.status = "not covered"
-        found.add_note("only deep=True compares it, which asks parent by parent")
-        if self.repairs and found.twice:
-            twice = is_one_of(stream.key, found.twice)
-            parents = self.stored.keys(stream.name, [stream.parent_key], twice)
-            await compare_children(self, found, parents)
-            found.harvest = None
-
-    async def _look_at_report(self, found: TableComparison) -> None:
-        stream = STREAMS[found.stream]
-        if found.absent:
-            found.windows = self.state.windows(stream)
-        else:
-            self._prints[stream.name] = self._reports.compare(found)
-        if self.deep:
-            await self._reports.read(found, self.state.windows(stream))
-        elif self.repairs:
-            await self._reports.read(found, found.windows)
 
     def compare_reports(self) -> None:
         """Compare the stored windows of the reports with the entries."""
@@ -197,13 +170,13 @@ class Comparing(Check):
             self._mend(found)
             with self.stored:
                 for each in found:
-                    if each.stream in self._prints:
-                        prints = self._reports.prints(STREAMS[each.stream])
-                        self._prints[each.stream] = prints
+                    if each.prints is not None:
+                        each.prints = ReportComparison(self, each).prints()
         # how the windows look that the loads no longer read
         settled = date.today() - timedelta(days=self.context.report_lookback_days)
-        looks = self.state.looks(self._prints, settled)
-        if looks is not None:
+        prints = {each.stream: each.prints for each in self.found.values()}
+        looks = self.state.looks(prints, settled)
+        if looks != self.state.values.get("looks", {}):
             self.stored.write(self.source, [removed_rows([], looks=looks)])
 
     def result(self) -> Result:

@@ -19,7 +19,8 @@ from typing import (
 
 from dlt.common import Decimal
 
-from ..typing import Key, Row, Window
+from ..typing import Key, Row, Rows, Window
+from .prints import Prints
 
 MOST_IN_MEMORY = 16 * 2**20
 """Bytes after which rows go to a temporary file."""
@@ -84,6 +85,11 @@ class TableComparison:
         windows (List[Window]): Windows of a report that are no longer true.
         absent (List[str]): Tables that the destination should have, and has not.
         days (Set[date]): Days of the rows that differ.
+        sets (Dict[Key, Rows]): Harvest's rows that are to replace others as a set, by
+            the values of `Stream.merge_key`.
+        read_at (Dict[Window, str]): When windows of a report were read, by Harvest's
+            clock.
+        prints (Optional[Prints]): What the windows of a report look like here.
         kept (bool): Nothing is removed of it, for the token's owner may see less than
             the one who loaded it.
         note (str): Why it was not compared, or not altogether.
@@ -103,6 +109,9 @@ class TableComparison:
     windows: List[Window] = field(default_factory=list)
     absent: List[str] = field(default_factory=list)
     days: Set[date] = field(default_factory=set)
+    sets: Dict[Key, Rows] = field(default_factory=dict)
+    read_at: Dict[Window, str] = field(default_factory=dict)
+    prints: Optional[Prints] = None
     kept: bool = False
     note: str = ""
     status: Outcome = "equal"
@@ -144,6 +153,7 @@ class TableComparison:
         """Forget what was found by reading so far, which may be half the truth."""
         self.missing.clear()
         self.different.clear()
+        self.sets.clear()
         self.deleted &= self.implied
         self.harvest = self.amount_here = self.amount_harvest = None
         self.status = status

@@ -18,7 +18,7 @@ from ..api.pagination import all_rows, pages
 from ..exceptions import AccessRefused, RecordDeleted
 from ..settings import FAMILIES, PER_PAGE, STREAMS
 from ..typing import Row, Rows, Window
-from .check import Check, together
+from .check import Check, StreamCheck, together
 from .comparison import TableComparison
 from .rows import by_key
 from .segments import Figures, bisect, gaps, years_of
@@ -42,20 +42,12 @@ COUNTED: Dict[str, Any] = {
 """What is counted: its column, a condition in SQL, and Harvest's filter."""
 
 
-class ListComparison:
-    """The comparison of a list with its table.
-
-    Args:
-        check (Check): The comparison.
-        found (TableComparison): Takes what is found.
-    """
+class ListComparison(StreamCheck):
+    """The comparison of a list with its table."""
 
     def __init__(self, check: Check, found: TableComparison) -> None:
-        self._check = check
-        self._found = found
-        self._stored = check.stored
+        super().__init__(check, found)
         self._client = check.context.client
-        self._stream = STREAMS[found.stream]
         self._params = check.params(self._stream)
         # ids that were met in Harvest, and those stored that may be deleted there
         self._seen = array("q")
@@ -123,7 +115,7 @@ class ListComparison:
                     statuses = (row.get("approval_status") for row in page.rows)
                     self._has_approvals = any(statuses)
                     return False
-                check.compare_rows(found, page.rows)
+                self._compare_page(page.rows)
                 ids = [key for (key,) in by_key(stream, page.rows)]
                 self._seen.extend(ids)
                 rows += len(ids)
@@ -143,6 +135,12 @@ class ListComparison:
         self._doubtful.extend(self._stored.ids(stream, inside))
         return True
 
+    def _compare_page(self, rows: Rows) -> None:
+        """Compare rows with the stored rows that have the same keys."""
+        loaded = self.as_loaded(rows)
+        ours = self._forms.of_keys(by_key(self._stream, loaded))
+        self.compare_rows(loaded, ours)
+
     async def _prove(self, doubtful: Set[int]) -> Set[int]:
         """Return the ids that a second answer lacks: of the list, or of each record."""
         stream = self._stream
@@ -159,7 +157,7 @@ class ListComparison:
         """Ask for a record, and compare it if it lives."""
         try:
             page = await self._client.start_record(self._stream, key).page()
-            self._check.compare_rows(self._found, page.rows)
+            self._compare_page(page.rows)
         except RecordDeleted as answer:
             return answer.status == 404
         return False

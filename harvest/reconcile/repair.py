@@ -13,11 +13,11 @@ from ..settings import PER_PAGE, STREAMS, Stream
 from ..streams import delta
 from ..streams.tables import tombstone
 from ..streams.values import storable
-from ..typing import Key, Row, Rows, Window
+from ..typing import Key, Row, Rows
 from .check import Check
 from .comparison import TableComparison
 from .prints import name_of
-from .rows import Stored
+from .rows import RowForms, Stored
 from .values import days_in
 
 REMOVED = "removed_rows"
@@ -77,7 +77,7 @@ class Repair:
     def _written(self, found: TableComparison) -> DltResource:
         """Return what writes all that differs in a stream."""
         stream = STREAMS[found.stream]
-        families = self._check.families.get(stream.name, {})
+        families = found.sets
         if stream.kind == "whole":
             return self._resource(found, families[()], {}, "replace")
         rows: Iterable[Row] = chain(found.missing.values(), found.different.values())
@@ -97,7 +97,7 @@ class Repair:
     def _deletions(self, found: TableComparison) -> Rows:
         """Return the rows that remove or mark what is deleted."""
         stream, mode = STREAMS[found.stream], self._check.mode(found)
-        families = self._check.families.get(stream.name, {})
+        families = found.sets
         rows: Rows = []
         for each in self._stored_rows(stream, self._leaving(found)):
             found.days |= days_in([each.columns.get(stream.dated)])
@@ -127,7 +127,7 @@ class Repair:
         Files cannot lose all rows one by one.
         """
         stream = STREAMS[found.stream]
-        families = self._check.families.get(stream.name, {})
+        families = found.sets
         if self._check.mode(found) == "ignore":
             # what was read of a set last is all that counts in plain files, or stays
             # where rows have no sure key
@@ -150,7 +150,7 @@ class Repair:
 
     def _stored_rows(self, stream: Stream, keys: Set[Key]) -> List[Stored]:
         """Return stored rows by their keys, which not all may have in full."""
-        forms = self._check.forms(stream)
+        forms = RowForms(self._stored, stream, self._check.deep)
         if stream.primary_key or not keys:
             return forms.of_keys(keys)
         return [each for each in forms.of_rows() if each.key in keys]
@@ -178,7 +178,7 @@ class Repair:
         )
         def repaired() -> Iterator[Any]:
             if stream.report:
-                self._note_windows(stream, found.windows)
+                self._note_windows(found)
             identify = self._is_delta and stream.parent
             for page in chunks(rows, PER_PAGE):
                 fitted = storable(dlt.current.source_schema(), stream, list(page))
@@ -186,13 +186,13 @@ class Repair:
 
         return repaired
 
-    def _note_windows(self, stream: Stream, windows: Sequence[Window]) -> None:
+    def _note_windows(self, found: TableComparison) -> None:
         """Note when windows of a report were read."""
         if self._is_delta:
-            delta.replace_windows(stream, windows)
-        read_at = dlt.current.resource_state(stream.name).setdefault("read_at", {})
-        for window in windows:
-            if now := self._check.read_at.get((stream.name, window)):
+            delta.replace_windows(STREAMS[found.stream], found.windows)
+        read_at = dlt.current.resource_state(found.stream).setdefault("read_at", {})
+        for window in found.windows:
+            if now := found.read_at.get(window):
                 read_at[name_of(window)] = now
 
 

@@ -5,18 +5,16 @@ report, and all rows of what each load replaces as a whole.
 """
 
 from datetime import date  # noqa: I251
-from typing import Any, AsyncGenerator, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Any, AsyncGenerator, Dict, Iterable, List, Optional, Set, Tuple
 
 from dlt.common.utils import chunks
 
 from ..api.pagination import all_rows, pages
-from ..settings import STREAMS, Stream
+from ..settings import STREAMS
 from ..streams.children import has_children, questions_of, rows_below, start_child
 from ..streams.due import years_due
-from ..streams.reports import window_params
-from ..typing import Key, Rows
-from .check import Check, together
-from .comparison import TableComparison
+from ..typing import Key, Row, Rows
+from .check import StreamCheck, together
 from .rows import Stored, by_key
 from .sql import is_one_of
 from .values import as_day
@@ -25,117 +23,113 @@ SETS_AT_ONCE = 100
 """Sets that are read at once, so that memory stays flat."""
 
 
-async def compare_whole(check: Check, found: TableComparison) -> None:
-    """Compare what each load replaces as a whole, or for this year and the last."""
-    years = [(year,) for year in years_due(date.today())]
-    per_year = STREAMS[found.stream].per_year
-    await _compare_sets(check, found, dict.fromkeys(years if per_year else [()], True))
+class SetComparison(StreamCheck):
+    """The comparison of what each load replaces, as a whole or year by year."""
+
+    async def compare(self) -> None:
+        """Compare all rows, or those of this year and the last."""
+        years = [(year,) for year in years_due(date.today())]
+        await self.compare_sets(years if self._stream.per_year else [()])
+
+    async def compare_sets(self, keys: Iterable[Key]) -> None:
+        """Compare sets by the values of `Stream.merge_key` that their rows share."""
+        check, stream, found = self._check, self._stream, self._found
+        found.harvest = 0
+        async for key, rows, ours in self.read_sets(keys):
+            before = len(found.missing) + len(found.different)
+            only_here = self.compare_rows(rows, ours)
+            lost = set(only_here)
+            if check.repairs:
+                # where no key is sure, it can be what a row was before it changed
+                lost -= by_key(stream, rows).keys()
+            if lost and check.proof:
+                again = by_key(stream, await self.ask(key) or [])
+                # what the first answer lacks, and the second has, stays in the set
+                rows += self.as_loaded([again[each] for each in lost & again.keys()])
+                lost -= again.keys()
+            found.deleted |= lost
+            found.harvest += len(rows)
+            if only_here or len(found.missing) + len(found.different) > before:
+                found.sets[key] = rows
+
+    async def read_sets(
+        self, keys: Iterable[Key]
+    ) -> AsyncGenerator[Tuple[Any, Rows, List[Stored]], None]:
+        """Yield sets: their keys, Harvest's rows, and the stored ones.
+
+        Those of which nothing is known are left out.
+        """
+        stream = self._stream
+        for batch in chunks(keys, SETS_AT_ONCE):
+            answers = await together(self.ask(key) for key in batch)
+            ours: Dict[Key, List[Stored]] = {key: [] for key in batch}
+            for stored in self._forms.of_rows(is_one_of(stream.merge_key, batch)):
+                values = [stored.columns[name] for name in stream.merge_key]
+                key = tuple(map(as_day, values) if stream.report else values)
+                if key in ours:
+                    ours[key].append(stored)
+            for key, rows in zip(batch, answers, strict=True):
+                if rows is not None:
+                    yield key, self.as_loaded(rows), ours[key]
+
+    def shared(self, key: Key) -> Row:
+        """Return what the rows of a set have in common, by column."""
+        return dict(zip(self._stream.merge_key, key, strict=True))
+
+    async def ask(self, key: Key) -> Optional[Rows]:
+        """Return Harvest's rows of a set; None if nothing is known of them."""
+        if not self._stream.rows_in:
+            return [await self._context.company()]
+        shared = self.shared(key)
+        rows = await all_rows(self._context.client, self._stream, shared)
+        return [{**row, **shared} for row in rows]
 
 
-async def compare_children(
-    check: Check, found: TableComparison, only: Optional[Set[Key]] = None
-) -> None:
-    """Compare the rows below each parent with their table.
+class ChildComparison(SetComparison):
+    """The comparison of the rows below each parent."""
 
-    Args:
-        check (Check): The comparison.
-        found (TableComparison): Takes what is found.
-        only (Optional[Set[Key]]): Ids of the parents to ask about; None for all.
-    """
-    stream = STREAMS[found.stream]
-    parent = STREAMS[stream.parent]
-    if parent.name not in check.parents:
-        listed = pages(check.context.client, parent, check.params(parent), "updated_at")
-        check.parents[parent.name] = [row async for page in listed for row in page.rows]
-    parents = {
-        row["id"]: has_children(stream, row) for row in check.parents[parent.name]
-    }
-    # parents that Harvest no longer lists are asked about, too: were they deleted?
-    for (key,) in check.stored.keys(stream.name, [stream.parent_key]):
-        parents.setdefault(key, True)
-    asked = {
-        tuple(values.values()): parents[values[stream.parent_key]]
-        for values in questions_of(stream, parents)
-    }
-    if only is not None:
-        asked = {key: asks for key, asks in asked.items() if key[:1] in only}
-    await _compare_sets(check, found, asked)
+    async def compare(self) -> None:
+        """Compare all rows in depth, or else those that are stored more than once."""
+        check, stream, found = self._check, self._stream, self._found
+        if check.deep or (check.repairs and found.absent):
+            await self._compare_below()
+            return
+        found.status = "not covered"
+        found.add_note("only deep=True compares it, which asks parent by parent")
+        if check.repairs and found.twice:
+            twice = is_one_of(stream.key, found.twice)
+            await self._compare_below(
+                self._stored.keys(stream.name, [stream.parent_key], twice)
+            )
+            found.harvest = None
 
+    async def _compare_below(self, only: Optional[Set[Key]] = None) -> None:
+        """Compare the rows below all parents, or below those with some ids."""
+        check, stream = self._check, self._stream
+        parent = STREAMS[stream.parent]
+        if parent.name not in check.parents:
+            params = check.params(parent)
+            listed = pages(self._context.client, parent, params, "updated_at")
+            check.parents[parent.name] = [
+                row async for page in listed for row in page.rows
+            ]
+        # whether each can have any
+        self._parents = {
+            row["id"]: has_children(stream, row) for row in check.parents[parent.name]
+        }
+        # parents that Harvest no longer lists are asked about, too: were they deleted?
+        for (key,) in self._stored.keys(stream.name, [stream.parent_key]):
+            self._parents.setdefault(key, True)
+        keys = [tuple(each.values()) for each in questions_of(stream, self._parents)]
+        await self.compare_sets(key for key in keys if only is None or key[:1] in only)
 
-async def _compare_sets(
-    check: Check, found: TableComparison, asked: Mapping[Key, bool]
-) -> None:
-    stream = STREAMS[found.stream]
-    found.harvest = 0
-    async for key, rows, ours in read_sets(check, stream, asked):
-        before = len(found.missing) + len(found.different)
-        only_here = check.compare(found, rows, ours)
-        lost = set(only_here)
-        if check.repairs:
-            # where no key is sure, it can be what a row was before it changed
-            lost -= by_key(stream, rows).keys()
-        if lost and check.proof:
-            again = by_key(stream, await _ask(check, stream, key, asked[key]) or [])
-            # what the first answer lacks, and the second has, stays in the set
-            alive = [again[each] for each in lost & again.keys()]
-            rows += check.as_loaded(stream, alive)
-            lost -= again.keys()
-        found.deleted |= lost
-        found.harvest += len(rows)
-        if only_here or len(found.missing) + len(found.different) > before:
-            check.families[stream.name][key] = rows
-
-
-async def read_sets(
-    check: Check, stream: Stream, asked: Mapping[Key, bool]
-) -> AsyncGenerator[Tuple[Key, Rows, List[Stored]], None]:
-    """Yield sets: what their rows have in common, Harvest's rows, and the stored ones.
-
-    Those of which nothing is known are left out.
-
-    Args:
-        check (Check): The comparison.
-        stream (Stream): The stream.
-        asked (Mapping[Key, bool]): The sets by the values of `Stream.merge_key`, and
-            whether Harvest is asked about each; or else it is known to have no rows.
-    """
-    for batch in chunks(asked, SETS_AT_ONCE):
-        answers = await together(_ask(check, stream, key, asked[key]) for key in batch)
-        ours: Dict[Key, List[Stored]] = {key: [] for key in batch}
-        for stored in check.forms(stream).of_rows(is_one_of(stream.merge_key, batch)):
-            values = [stored.columns[name] for name in stream.merge_key]
-            key = tuple(map(as_day, values) if stream.report else values)
-            if key in ours:
-                ours[key].append(stored)
-        for key, rows in zip(batch, answers, strict=True):
-            if rows is not None:
-                yield key, check.as_loaded(stream, rows), ours[key]
-
-
-async def _ask(check: Check, stream: Stream, key: Key, asks: bool) -> Optional[Rows]:
-    """Return Harvest's rows of a set; None if nothing is known of them."""
-    context, values = check.context, dict(zip(stream.merge_key, key, strict=True))
-    if not asks:
-        return []
-    if stream.parent:
-        rows = await rows_below(context, stream, start_child(context, stream, values))
+    async def ask(self, key: Key) -> Optional[Rows]:
+        """Return Harvest's rows below a parent; None if nothing is known of them."""
+        context, stream, shared = self._context, self._stream, self.shared(key)
+        if not self._parents[key[0]]:
+            return []
+        rows = await rows_below(context, stream, start_child(context, stream, shared))
         if rows is None and stream.optional:
             # nobody knows what an account without the section answers
             return None
-        return [{**values, **row} for row in rows or []]
-    if stream.report:
-        return await _ask_window(check, stream, key)
-    if not stream.rows_in:
-        return [await context.company()]
-    return [{**row, **values} for row in await all_rows(context.client, stream, values)]
-
-
-async def _ask_window(check: Check, stream: Stream, window: Any) -> Rows:
-    """Return the rows of a window of a report, and note when Harvest was asked."""
-    params = window_params(check.context, stream, window)
-    period = dict(zip(stream.merge_key, map(str, window), strict=True))
-    found: Rows = []
-    async for page in pages(check.context.client, stream, params):
-        check.read_at.setdefault((stream.name, window), page.now)
-        found += [{**period, **row} for row in page.rows]
-    return found
+        return [{**shared, **row} for row in rows or []]

@@ -1,7 +1,7 @@
 """What loads left behind in the state of the source, and comparisons too."""
 
 from datetime import date  # noqa: I251
-from typing import Any, Dict, List, Optional
+from typing import List, Mapping, Optional
 
 import dlt
 
@@ -71,19 +71,13 @@ class SourceState:
         current = seen and seen[0] == self.read_at(report, window)
         return str(seen[1]) if current else None
 
-    def looks(
-        self, prints: Dict[str, Prints], settled: date
-    ) -> Optional[Dict[str, Any]]:
-        """Return the digests to be noted, of windows that no load reads any more.
+    def looks(self, prints: Mapping[str, Optional[Prints]], settled: date) -> Row:
+        """Return the digests of windows that no load reads any more.
 
         Args:
-            prints (Dict[str, Prints]): What was seen, by report.
+            prints (Mapping[str, Optional[Prints]]): What was seen, by report.
             settled (date): The first day of a window's end that a load reads again.
-
-        Returns:
-            Optional[Dict[str, Any]]: None if nothing is new.
         """
-        before = self.values.get("looks", {})
         noted = {
             name: {
                 name_of(window): [self.read_at(STREAMS[name], window), each.digest]
@@ -91,6 +85,6 @@ class SourceState:
                 if window[1] < settled
             }
             for name, seen in prints.items()
+            if seen is not None
         }
-        after = {**before, **noted}
-        return after if after != before else None
+        return {**self.values.get("looks", {}), **noted}
