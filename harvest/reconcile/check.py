@@ -100,6 +100,10 @@ class StreamCheck:
         self._context = check.context
         self._forms = RowForms(check.stored, self._stream, names=check.deep)
 
+    def shared(self, key: Key) -> Row:
+        """Return what the rows of a set have in common, by column."""
+        return dict(zip(self._stream.merge_key, key, strict=True))
+
     def as_loaded(self, rows: Rows) -> Rows:
         """Return rows with what users have the load leave out or change."""
         for step in steps_of(self._check.source.resources[self._stream.name]):

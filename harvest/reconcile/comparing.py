@@ -1,7 +1,7 @@
 """One comparison from beginning to end, and the repairs that follow from it."""
 
 from datetime import date, timedelta  # noqa: I251
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List
 
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
@@ -11,7 +11,7 @@ from ..streams.due import sees_as_much
 from .check import Check, together
 from .comparison import Outcome, Result, TableComparison
 from .lists import ListComparison
-from .repair import Repair, removed_rows
+from .repair import removed_rows, repair
 from .reports import ReportComparison
 from .sets import ChildComparison, SetComparison
 
@@ -37,7 +37,6 @@ class Comparing(Check):
         super().__post_init__()
         self._requests_before = self.context.client.requests_sent
         self._unrepaired: List[str] = []
-        self._repair = Repair(self)
         with self.stored:
             self.found = {
                 name: self._begin(name)
@@ -147,27 +146,15 @@ class Comparing(Check):
     def repair(self) -> None:
         """Write the rows that are missing or differ; remove or mark deleted ones."""
         found = self.found.values()
-        self._mend([each for each in found if not STREAMS[each.stream].report])
-
-    def _mend(self, found: Sequence[TableComparison]) -> None:
-        """Repair streams, and say of which rows are still there more than once."""
-        self._repair.run(found)
-        twice = [each.stream for each in found if each.twice]
-        with self.stored:
-            for name in twice:
-                still = self.stored.keys(name, STREAMS[name].key, least=2)
-                if still:
-                    self._unrepaired.append(
-                        f"{len(still):,} rows of {name} are still stored more than"
-                        " once: load it anew, with refresh='drop_resources'."
-                    )
+        lists = [each for each in found if not STREAMS[each.stream].report]
+        self._unrepaired += repair(self, lists)
 
     def repair_reports(self) -> None:
         """Read the windows again that are no longer true, and note how they look."""
         self.compare_reports()
         found = [each for each in self._of("report") if each.windows]
         if found:
-            self._mend(found)
+            self._unrepaired += repair(self, found)
             with self.stored:
                 for each in found:
                     if each.prints is not None:

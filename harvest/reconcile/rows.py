@@ -96,7 +96,9 @@ class RowForms:
         wanted = set(keys)
         if not wanted:
             return []
-        found = self.of_rows(is_one_of(self._stream.key, wanted))
+        # where no key is sure, rows need not have it in full
+        sure = self._stream.primary_key
+        found = self.of_rows(is_one_of(sure, wanted) if sure else "")
         return [each for each in found if each.key in wanted]
 
     def of_rows(self, condition: str = "") -> List[Stored]:

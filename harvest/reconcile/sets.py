@@ -13,7 +13,7 @@ from ..api.pagination import all_rows, pages
 from ..settings import STREAMS
 from ..streams.children import has_children, questions_of, rows_below, start_child
 from ..streams.due import years_due
-from ..typing import Key, Row, Rows
+from ..typing import Key, Rows
 from .check import StreamCheck, together
 from .rows import Stored, by_key
 from .sql import is_one_of
@@ -71,10 +71,6 @@ class SetComparison(StreamCheck):
             for key, rows in zip(batch, answers, strict=True):
                 if rows is not None:
                     yield key, self.as_loaded(rows), ours[key]
-
-    def shared(self, key: Key) -> Row:
-        """Return what the rows of a set have in common, by column."""
-        return dict(zip(self._stream.merge_key, key, strict=True))
 
     async def ask(self, key: Key) -> Optional[Rows]:
         """Return Harvest's rows of a set; None if nothing is known of them."""
