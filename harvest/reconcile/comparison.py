@@ -2,20 +2,11 @@
 
 import os
 import pickle
+from collections import UserDict
 from dataclasses import dataclass, field
 from datetime import date  # noqa: I251
 from tempfile import SpooledTemporaryFile
-from typing import (
-    Any,
-    Dict,
-    Iterator,
-    List,
-    Literal,
-    MutableMapping,
-    NamedTuple,
-    Optional,
-    Set,
-)
+from typing import Any, Dict, List, Literal, NamedTuple, Optional, Set
 
 from dlt.common import Decimal
 
@@ -28,7 +19,7 @@ MOST_IN_MEMORY = 16 * 2**20
 Outcome = Literal["equal", "different", "not compared", "not covered"]
 
 
-class SpooledRows(MutableMapping[Key, Row]):
+class SpooledRows(UserDict[Key, Any]):
     """Rows by key, in a temporary file if they are many.
 
     A comparison may find that each row of a list differs, as when a client that all of
@@ -42,28 +33,18 @@ class SpooledRows(MutableMapping[Key, Row]):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         # closed with the object
         self._file: Any = SpooledTemporaryFile(MOST_IN_MEMORY)  # noqa: SIM115
-        self._places: Dict[Key, int] = {}
 
     def __setitem__(self, key: Key, row: Row) -> None:
         self._file.seek(0, os.SEEK_END)
-        self._places[key] = self._file.tell()
+        self.data[key] = self._file.tell()
         pickle.dump(row, self._file)
 
-    def __getitem__(self, key: Key) -> Row:
-        self._file.seek(self._places[key])
-        row: Row = pickle.load(self._file)
-        return row
-
-    def __delitem__(self, key: Key) -> None:
-        del self._places[key]
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
+    def __getitem__(self, key: Key) -> Any:
+        self._file.seek(self.data[key])
+        return pickle.load(self._file)
 
 
 @dataclass
@@ -77,8 +58,8 @@ class TableComparison:
         amount_here (Optional[Decimal]): Rounded hours of time entries, in hours; money
             of other streams, in the currencies of the account added up.
         amount_harvest (Optional[Decimal]): The same in Harvest.
-        missing (MutableMapping[Key, Row]): Rows that only Harvest has.
-        different (MutableMapping[Key, Row]): Rows that differ, as Harvest has them.
+        missing (SpooledRows): Rows that only Harvest has.
+        different (SpooledRows): Rows that differ, as Harvest has them.
         deleted (Set[Key]): Keys of the rows that only the destination has.
         implied (Set[Key]): Those of them that went with a record that they belong to.
         twice (Set[Key]): Keys that the destination has more than once.
@@ -101,8 +82,8 @@ class TableComparison:
     harvest: Optional[int] = None
     amount_here: Optional[Decimal] = None
     amount_harvest: Optional[Decimal] = None
-    missing: MutableMapping[Key, Row] = field(default_factory=SpooledRows)
-    different: MutableMapping[Key, Row] = field(default_factory=SpooledRows)
+    missing: SpooledRows = field(default_factory=SpooledRows)
+    different: SpooledRows = field(default_factory=SpooledRows)
     deleted: Set[Key] = field(default_factory=set)
     implied: Set[Key] = field(default_factory=set)
     twice: Set[Key] = field(default_factory=set)
@@ -132,7 +113,8 @@ class TableComparison:
         return "; ".join(found) or self.status
 
     @property
-    def _differences(self) -> List[str]:
+    def to_repair(self) -> List[str]:
+        """Return what is to be written or removed, in words."""
         counted = (
             (self.missing, "missing here"),
             (self.different, "different"),
@@ -140,14 +122,12 @@ class TableComparison:
             (self.twice, "stored more than once"),
             (self.windows, "out of date"),
         )
-        found = [f"{len(rows):,} {what}" for rows, what in counted if rows]
-        return [*(f"the table {name} is missing" for name in self.absent), *found]
+        return [f"{len(rows):,} {what}" for rows, what in counted if rows]
 
     @property
-    def has_repair(self) -> bool:
-        """Return whether there is something to write or to remove."""
-        found = (self.missing, self.different, self.deleted, self.twice, self.windows)
-        return any(found)
+    def _differences(self) -> List[str]:
+        absent = (f"the table {name} is missing" for name in self.absent)
+        return [*absent, *self.to_repair]
 
     def leave_out(self, status: Outcome, note: str) -> None:
         """Forget what was found by reading so far, which may be half the truth."""

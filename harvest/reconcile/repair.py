@@ -33,7 +33,7 @@ def repair(check: Check, found: Sequence[TableComparison]) -> List[str]:
     if absent := [name for each in found for name in each.absent]:
         with stored:
             stored.restore(absent)
-    broken = [each for each in found if each.has_repair]
+    broken = [each for each in found if each.to_repair]
     if not broken:
         return []
     with stored:

@@ -3,22 +3,12 @@
 import re
 from collections import defaultdict
 from functools import cache
-from typing import (
-    Any,
-    Container,
-    Dict,
-    Hashable,
-    Iterable,
-    List,
-    NamedTuple,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Tuple
 
 from ..api.decoding import identifies
 from ..settings import Stream
 from ..streams.values import storable, value_at
-from ..typing import Key, Row
+from ..typing import Key, Row, Rows
 from .destination import StoredTables
 from .sql import is_one_of
 from .values import comparable
@@ -141,7 +131,7 @@ class RowForms:
                 del found[name]
         return found
 
-    def _is_compared(self, column: str, columns: Container[str]) -> bool:
+    def _is_compared(self, column: str, columns: Iterable[str]) -> bool:
         is_name = "__" in column and not column.endswith("__id")
         if not column or column == "deleted_at" or (is_name and not self._names):
             return False
@@ -179,7 +169,7 @@ def nested(row: Row) -> Row:
     return found
 
 
-def by_key(stream: Stream, rows: Sequence[Row]) -> Dict[Key, Row]:
+def by_key(stream: Stream, rows: Rows) -> Dict[Key, Row]:
     """Return rows of Harvest by their keys; one without a key is not stored.
 
     >>> by_key(STREAMS["clients"], [{"id": "7"}, {"id": None}])

@@ -7,29 +7,19 @@ how Harvest is asked.
 
 from collections import Counter
 from datetime import date, timedelta  # noqa: I251
-from typing import (
-    Any,
-    Awaitable,
-    Callable,
-    Dict,
-    Iterable,
-    List,
-    Mapping,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Awaitable, Callable, Dict, Iterable, List, Tuple
 
 from ..settings import PER_PAGE
 from ..typing import Row, Window
 
-Figures = Mapping[str, Any]
+Figures = Dict[str, Any]
 """Counts and sums by name: `rows`, `billed`, `approved`, `submitted`, `amount`."""
 ONE_DAY = timedelta(days=1)
 
 
 async def bisect(
-    days: Mapping[date, Figures],
-    theirs: Mapping[Window, Figures],
+    days: Dict[date, Figures],
+    theirs: Dict[Window, Figures],
     budget: int,
     ask: Callable[[Window, List[str]], Awaitable[Figures]],
     read: Callable[[Window], Awaitable[None]],
@@ -37,8 +27,8 @@ async def bisect(
     """Read the segments that differ, and return whether these were all.
 
     Args:
-        days (Mapping[date, Figures]): The figures of the destination by day.
-        theirs (Mapping[Window, Figures]): Harvest's figures of each year.
+        days (Dict[date, Figures]): The figures of the destination by day.
+        theirs (Dict[Window, Figures]): Harvest's figures of each year.
         budget (int): Requests after which it costs less to read the whole list.
         ask (Callable): Returns figures of a segment.
         read (Callable): Reads the rows of a segment.
@@ -72,7 +62,7 @@ def halves(window: Window) -> Tuple[Window, Window]:
     return (window[0], middle), (middle + ONE_DAY, window[1])
 
 
-def within(days: Mapping[date, Figures], window: Window) -> Dict[str, Any]:
+def within(days: Dict[date, Figures], window: Window) -> Figures:
     """Return the sums of the figures of the days of a window."""
     sums: Counter[str] = Counter()
     for day, figures in days.items():
@@ -81,7 +71,7 @@ def within(days: Mapping[date, Figures], window: Window) -> Dict[str, Any]:
     return dict(sums)
 
 
-def subtract(figures: Figures, others: Figures) -> Dict[str, Any]:
+def subtract(figures: Figures, others: Figures) -> Figures:
     """Return by how much figures are higher than others of the same names.
 
     Those that agree are left out.
@@ -99,7 +89,7 @@ def years_of(days: Iterable[date]) -> List[Window]:
     return [(date(year, 1, 1), date(year, 12, 31)) for year in years]
 
 
-def gaps(windows: Sequence[Window]) -> List[Row]:
+def gaps(windows: List[Window]) -> List[Row]:
     """Return the filters for the days outside of windows, which are sorted.
 
     >>> gaps([(date(2024, 1, 1), date(9999, 12, 31))])
