@@ -2,7 +2,8 @@
 
 from array import array
 from contextlib import ExitStack, nullcontext, suppress
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from datetime import date  # noqa: I251
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -52,7 +53,7 @@ class StoredTables:
                 " dlt reads nothing back from such a destination: load without"
                 " comparing."
             )
-        self._client = client
+        self._client: Any = client
         self._sql: Any = client.sql_client
         formats = {table.get("table_format") for table in self.schema.tables.values()}
         # plain files, of which the newest version of each row counts
@@ -63,7 +64,7 @@ class StoredTables:
         self._open()
         # files do not say which columns a table has
         self._there = None
-        if not self.in_files and hasattr(self._client, "get_storage_tables"):
+        if not self.in_files:
             tables = self._client.get_storage_tables([*self.schema.tables])
             self._there = {name: {*map(str.lower, has)} for name, has in tables}
         return self
@@ -268,3 +269,27 @@ class StoredTables:
             return nullcontext(self._sql.native_connection.execute(sql))
         # not dataset.query(): dlt would take a tenth of a second to make sense of each
         return self._sql.execute_query(sql)
+
+
+def is_one_of(columns: Sequence[str], keys: Iterable[Key]) -> str:
+    """Return a condition that holds for the rows with these keys.
+
+    A condition on each of two columns lets other pairs pass, too.
+
+    >>> is_one_of(["user_id", "id"], [(1, 5)])
+    't.user_id IN (1) AND t.id IN (5)'
+    """
+    return " AND ".join(
+        f"t.{name} IN ({', '.join(sorted({literal(value) for value in values}))})"
+        for name, values in zip(columns, zip(*keys, strict=True), strict=False)
+    )
+
+
+def literal(value: Any) -> str:
+    """Return a value in SQL: a whole number, or a text or date."""
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, date):
+        return f"DATE '{value}'"
+    text = str(value).replace("'", "''")
+    return f"'{text}'"

@@ -2,15 +2,14 @@
 
 from datetime import date  # noqa: I251
 from functools import cached_property
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Container, Dict, List, Sequence, Tuple
 
 from dlt.common import Decimal
 
-from ..settings import STREAMS, Report
+from ..settings import STREAMS, Report, Stream
 from ..typing import Row, Rows
 from .destination import StoredTables
 from .prints import Group
-from .sql import group_query
 from .values import as_decimal
 
 INVOICED = "invoices__line_items"
@@ -103,3 +102,33 @@ class Entries:
             f" {stored.source('invoices')}) GROUP BY i.project__id"
         )
         return {key: as_decimal(amount) for key, amount in rows}
+
+
+def group_query(stream: Stream, column: str, has: Container[str], source: str) -> str:
+    """Return the query for what reports sum up, by month, project, and a subject.
+
+    Args:
+        stream (Stream): Time entries or expenses.
+        column (str): The column of the subject.
+        has (Container[str]): The columns that there are.
+        source (str): What stands behind FROM.
+    """
+    amount, day = f"t.{stream.amount}", f"t.{stream.dated}"
+    money = f"{amount} * t.billable_rate" if "billable_rate" in has else amount
+    running = "t.is_running" if "is_running" in has else "1 = 0"
+    billable = "t.billable" if "billable" in has else "1 = 1"
+    unbilled = f"{billable} AND NOT t.is_billed" if "is_billed" in has else billable
+    newest = "MAX(t.updated_at)" if "updated_at" in has else "NULL"
+    subject = f"t.{column}" if column in has else "NULL"
+    sums = [
+        *(f"SUM(CASE WHEN {billable} THEN {each} END)" for each in (amount, money)),
+        *(f"SUM(CASE WHEN {unbilled} THEN {each} END)" for each in (amount, money)),
+    ]
+    return (
+        f"SELECT EXTRACT(YEAR FROM {day}) AS y, EXTRACT(MONTH FROM {day}) AS m,"
+        f" t.project__id AS p, {subject} AS s, SUM({amount}) AS a,"
+        f" MAX(CASE WHEN {running} THEN 1 ELSE 0 END) AS r, {newest} AS u,"
+        " COUNT(*) AS n,"
+        f" {', '.join(f'{each} AS f{n}' for n, each in enumerate(sums))}"
+        f" FROM {source} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+    )

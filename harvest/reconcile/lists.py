@@ -8,7 +8,7 @@ to the rows that differ (see segments.py).
 from array import array
 from contextlib import aclosing
 from datetime import date  # noqa: I251
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Dict, List, Optional, Sequence, Set
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,26 +20,20 @@ from ..settings import FAMILIES, PER_PAGE, STREAMS
 from ..typing import Row, Rows, Window
 from .check import Check, StreamCheck, together
 from .comparison import TableComparison
+from .destination import is_one_of
 from .rows import by_key
 from .segments import Figures, bisect, gaps, years_of
-from .sql import is_one_of
 from .values import as_day, as_decimal
 
 WHOLE_PAGES = 5
 """Lists on more pages than this are compared by figures, if a report sums them up."""
-COUNTED: Dict[str, Any] = {
-    "rows": ("id", "1 = 1", {}),
-    "billed": ("is_billed", "t.is_billed", {"is_billed": "true"}),
-    **{
-        status: (
-            "approval_status",
-            f"t.approval_status = '{status}'",
-            {"approval_status": status},
-        )
-        for status in ("approved", "submitted")
-    },
+COUNTED: Dict[str, Row] = {
+    "rows": {},
+    "billed": {"is_billed": True},
+    "approved": {"approval_status": "approved"},
+    "submitted": {"approval_status": "submitted"},
 }
-"""What is counted: its column, a condition in SQL, and Harvest's filter."""
+"""What is counted, and what a column must hold for it, here and in Harvest."""
 
 
 class ListComparison(StreamCheck):
@@ -175,9 +169,9 @@ class ListComparison(StreamCheck):
         columns = self._stored.columns(stream.name)
         names = [
             name
-            for name, (column, *_) in COUNTED.items()
-            if column in columns
-            and (self._has_approvals or column != "approval_status")
+            for name, holds in COUNTED.items()
+            if columns.keys() >= holds.keys()
+            and (self._has_approvals or "approval_status" not in holds)
         ]
         # reports count what is older than the start, too
         names += [] if self._params else ["amount"]
@@ -199,8 +193,12 @@ class ListComparison(StreamCheck):
     def _figures_here(self, names: Sequence[str]) -> Dict[date, Figures]:
         """Return stored counts and sums by day."""
         stream, stored = self._stream, self._stored
+        conditions = {
+            name: is_one_of([*holds], [tuple(holds.values())]) or "1 = 1"
+            for name, holds in COUNTED.items()
+        }
         sums = [
-            f"SUM(CASE WHEN {COUNTED[name][1]} THEN 1 ELSE 0 END)"
+            f"SUM(CASE WHEN {conditions[name]} THEN 1 ELSE 0 END)"
             if name in COUNTED
             else f"SUM(t.{stream.amount})"
             for name in names
@@ -229,7 +227,8 @@ class ListComparison(StreamCheck):
     async def _figure(self, name: str, span: Row) -> Optional[Decimal]:
         """Return a count or sum; None if Harvest refuses the report that has it."""
         if name in COUNTED:
-            params = {**self._params, **span, **COUNTED[name][2], "per_page": 1}
+            holds = {key: str(value).lower() for key, value in COUNTED[name].items()}
+            params = {**self._params, **span, **holds, "per_page": 1}
             page = await self._client.start(self._stream, params=params).page()
             return Decimal(page.total_entries or 0)
         report = STREAMS[self._stream.summed_by]

@@ -9,8 +9,7 @@ from ..api.decoding import identifies
 from ..settings import Stream
 from ..streams.values import storable, value_at
 from ..typing import Key, Row, Rows
-from .destination import StoredTables
-from .sql import is_one_of
+from .destination import StoredTables, is_one_of
 from .values import comparable
 
 VARIANT = re.compile("(?<=.)__v_[a-z]+$")

@@ -15,8 +15,8 @@ from ..streams.children import has_children, questions_of, rows_below, start_chi
 from ..streams.due import years_due
 from ..typing import Key, Rows
 from .check import StreamCheck, together
+from .destination import is_one_of
 from .rows import Stored, by_key
-from .sql import is_one_of
 from .values import as_day
 
 SETS_AT_ONCE = 100
