@@ -203,8 +203,7 @@ class StoredTables:
     def name(self, table: str) -> str:
         """Return the name of a table in SQL."""
         if not self.in_files:
-            name: str = self._sql.make_qualified_table_name(table)
-            return name
+            return str(self._sql.make_qualified_table_name(table))
         if table not in self._viewed:
             self._view(table)
             self._viewed.add(table)
@@ -239,8 +238,7 @@ class StoredTables:
 
     def quoted(self, column: str) -> str:
         """Return the name of a column in SQL."""
-        name: str = self._sql.escape_column_name(column)
-        return name
+        return str(self._sql.escape_column_name(column))
 
     def query(self, sql: str) -> List[Tuple[Any, ...]]:
         """Return the rows that a query gives."""

@@ -35,10 +35,8 @@ class ReportComparison(SetComparison):
             found.windows = windows
         else:
             self._compare_stored()
-        if check.deep:
-            await self._read(windows)
-        elif check.repairs:
-            await self._read(found.windows)
+        if check.deep or check.repairs:
+            await self._read(windows if check.deep else found.windows)
 
     # ------------------------------------------------------- without a request
 

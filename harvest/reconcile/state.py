@@ -25,13 +25,11 @@ class SourceState:
     @property
     def values(self) -> Row:
         """Return all of it."""
-        state: Row = self._pipeline.state.get("sources", {}).get(self._name, {})
-        return state
+        return dict(self._pipeline.state.get("sources", {}).get(self._name, {}))
 
     def of(self, stream: str) -> Row:
         """Return what loads left behind of a stream."""
-        state: Row = self.values.get("resources", {}).get(stream, {})
-        return state
+        return dict(self.values.get("resources", {}).get(stream, {}))
 
     def was_created(self, stream: str) -> bool:
         """Return whether a load has created the table of a stream."""
@@ -60,10 +58,7 @@ class SourceState:
 
     def read_at(self, report: Stream, window: Window) -> Optional[str]:
         """Return when a window was read, by Harvest's clock."""
-        found: Optional[str] = (
-            self.of(report.name).get("read_at", {}).get(name_of(window))
-        )
-        return found
+        return dict(self.of(report.name).get("read_at", {})).get(name_of(window))
 
     def look(self, report: Stream, window: Window) -> Optional[str]:
         """Return the digest of a window, if it was not read again since then."""

@@ -59,11 +59,9 @@ def as_day(value: Any) -> Optional[date]:
     """Return the day of a date or the text of one; None for anything else."""
     if isinstance(value, datetime):
         return value.date()
-    if isinstance(value, date):
-        return value
     try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
+        return date.fromisoformat(str(value))
+    except ValueError:
         return None
 
 
