@@ -1,25 +1,96 @@
-"""What the parts of one comparison share, and what those of one stream do."""
+"""What the parts of one comparison share."""
 
 import asyncio
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any, Coroutine, Dict, Iterable, List, Set
+from datetime import date  # noqa: I251
+from typing import Any, Coroutine, Dict, Iterable, List, Mapping, Optional
 
 import dlt
 from dlt.extract import DltSource
-from dlt.extract.items_transform import FilterItem, MapItem
 
 from ..exceptions import HarvestError
-from ..settings import STREAMS, Stream
+from ..settings import Stream
 from ..streams.context import context_of
-from ..streams.dlt_internals import steps_of
-from ..typing import Key, Row, Rows
+from ..typing import Row, Rows, Window
 from .comparison import TableComparison
 from .destination import StoredTables
 from .entries import Entries
-from .rows import RowForms, Stored, by_key, hashable
-from .state import SourceState
-from .values import days_in
+from .prints import Prints, name_of
+
+
+class SourceState:
+    """The state of a source in a pipeline, as it is at the moment.
+
+    Args:
+        pipeline (dlt.Pipeline): The pipeline.
+        name (str): Name of the source.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline, name: str) -> None:
+        self._pipeline = pipeline
+        self._name = name
+
+    @property
+    def values(self) -> Row:
+        """Return all of it."""
+        return dict(self._pipeline.state.get("sources", {}).get(self._name, {}))
+
+    def of(self, stream: str) -> Row:
+        """Return what loads left behind of a stream."""
+        return dict(self.values.get("resources", {}).get(stream, {}))
+
+    def was_created(self, stream: str) -> bool:
+        """Return whether a load has created the table of a stream."""
+        return bool(
+            self.of(stream).get("created") or stream in self.values.get("created", ())
+        )
+
+    def was_tried(self, stream: str) -> bool:
+        """Return whether a load has read a stream, or has tried to."""
+        # the load notes on whose behalf it asks
+        return stream in self.values.get("owners", {}) or self.was_created(stream)
+
+    def start_of(self, stream: str) -> Optional[str]:
+        """Return the `start_date` with which the table of a stream was begun."""
+        cursor: Row = self.of(stream).get("incremental", {}).get("updated_at", {})
+        return cursor.get("initial_value")
+
+    # ------------------------------------------------------- windows of reports
+
+    def windows(self, report: str) -> List[Window]:
+        """Return the windows that were loaded of a report."""
+        return [
+            (date.fromisoformat(first), date.fromisoformat(last))
+            for first, last in self.of(report).get("windows", [])
+        ]
+
+    def read_at(self, report: str, window: Window) -> Optional[str]:
+        """Return when a window was read, by Harvest's clock."""
+        return dict(self.of(report).get("read_at", {})).get(name_of(window))
+
+    def look(self, report: str, window: Window) -> Optional[str]:
+        """Return the digest of a window, if it was not read again since then."""
+        seen = self.values.get("looks", {}).get(report, {}).get(name_of(window))
+        current = seen and seen[0] == self.read_at(report, window)
+        return str(seen[1]) if current else None
+
+    def looks(self, prints: Mapping[str, Optional[Prints]], settled: date) -> Row:
+        """Return the digests of windows that no load reads any more.
+
+        Args:
+            prints (Mapping[str, Optional[Prints]]): What was seen, by report.
+            settled (date): The first day of a window's end that a load reads again.
+        """
+        noted = {
+            name: {
+                name_of(window): [self.read_at(name, window), each.digest]
+                for window, each in seen.items()
+                if window[1] < settled
+            }
+            for name, seen in prints.items()
+            if seen is not None
+        }
+        return {**self.values.get("looks", {}), **noted}
 
 
 @dataclass
@@ -82,77 +153,6 @@ class Check:
         """
         start = self.state.start_of(stream.name)
         return {"updated_since": start} if start else {}
-
-
-class StreamCheck:
-    """One stream of a comparison: its rows in Harvest beside the stored ones.
-
-    Args:
-        check (Check): The comparison.
-        found (TableComparison): Takes what is found.
-    """
-
-    def __init__(self, check: Check, found: TableComparison) -> None:
-        self._check = check
-        self._found = found
-        self._stream = STREAMS[found.stream]
-        self._stored = check.stored
-        self._context = check.context
-        self._forms = RowForms(check.stored, self._stream, names=check.deep)
-
-    def shared(self, key: Key) -> Row:
-        """Return what the rows of a set have in common, by column."""
-        return dict(zip(self._stream.merge_key, key, strict=True))
-
-    def as_loaded(self, rows: Rows) -> Rows:
-        """Return rows with what users have the load leave out or change."""
-        for step in steps_of(self._check.source.resources[self._stream.name]):
-            if isinstance(step, (MapItem, FilterItem)):
-                rows = step([dict(row) for row in rows]) or []
-        return rows
-
-    def compare_rows(self, rows: Rows, ours: List[Stored]) -> Set[Key]:
-        """Note which rows are missing or differ.
-
-        Args:
-            rows (List[Dict[str, Any]]): Rows of Harvest, as the load has them.
-            ours (List[Stored]): The stored rows that they are compared with.
-
-        Returns:
-            Set[Key]: The keys that only the destination has.
-        """
-        stream, found = self._stream, self._found
-        if stream.key and not stream.primary_key:
-            return self._compare_loose(rows, ours)
-        here: Dict[Key, List[Stored]] = defaultdict(list)
-        for each in ours:
-            here[each.key].append(each)
-        for key, row in by_key(stream, rows).items():
-            stored = here.pop(key, [])
-            if len(stored) > 1:
-                found.twice.add(key)
-            if not stored:
-                found.missing[key] = row
-            elif len(stored) > 1 or self._forms.of_harvest(row) != stored[0].form:
-                found.different[key] = row
-            else:
-                continue
-            days = [row, *(each.columns for each in stored)]
-            found.days |= days_in(each.get(stream.dated) for each in days)
-        return set(here)
-
-    def _compare_loose(self, rows: Rows, ours: List[Stored]) -> Set[Key]:
-        """Note which rows are missing, where nothing sure tells one from another."""
-        here: Dict[Any, List[Stored]] = defaultdict(list)
-        for each in ours:
-            here[hashable(each.form)].append(each)
-        missing = self._found.missing
-        for row in rows:
-            if same := here[hashable(self._forms.of_harvest(row))]:
-                same.pop()
-            else:
-                missing[len(missing),] = row
-        return {each.key for stored in here.values() for each in stored}
 
 
 async def together(tasks: Iterable[Coroutine[Any, Any, Any]]) -> List[Any]:

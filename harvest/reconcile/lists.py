@@ -18,10 +18,10 @@ from ..api.pagination import all_rows, pages
 from ..exceptions import AccessRefused, RecordDeleted
 from ..settings import FAMILIES, PER_PAGE, STREAMS
 from ..typing import Row, Rows, Window
-from .check import Check, StreamCheck, together
+from .check import Check, together
 from .comparison import TableComparison
 from .destination import is_one_of
-from .rows import by_key
+from .rows import StreamRows, by_key
 from .segments import Figures, bisect, gaps, years_of
 from .values import as_day, as_decimal
 
@@ -36,7 +36,7 @@ COUNTED: Dict[str, Row] = {
 """What is counted, and what a column must hold for it, here and in Harvest."""
 
 
-class ListComparison(StreamCheck):
+class ListComparison(StreamRows):
     """The comparison of a list with its table."""
 
     def __init__(self, check: Check, found: TableComparison) -> None:
@@ -132,7 +132,7 @@ class ListComparison(StreamCheck):
     def _compare_page(self, rows: Rows) -> None:
         """Compare rows with the stored rows that have the same keys."""
         loaded = self.as_loaded(rows)
-        ours = self._forms.of_keys(by_key(self._stream, loaded))
+        ours = self.stored_by_key(by_key(self._stream, loaded))
         self.compare_rows(loaded, ours)
 
     async def _prove(self, doubtful: Set[int]) -> Set[int]:

@@ -14,9 +14,10 @@ from ..streams import delta
 from ..streams.tables import tombstone
 from ..streams.values import storable
 from ..typing import Key, Row, Rows
-from .check import Check, StreamCheck
+from .check import Check
 from .comparison import TableComparison
 from .prints import name_of
+from .rows import StreamRows
 from .values import days_in
 
 REMOVED = "removed_rows"
@@ -57,7 +58,7 @@ def repair(check: Check, found: Sequence[TableComparison]) -> List[str]:
     ]
 
 
-class StreamRepair(StreamCheck):
+class StreamRepair(StreamRows):
     """The repair of one stream, made while its tables can be read."""
 
     def __init__(self, check: Check, found: TableComparison) -> None:
@@ -111,7 +112,7 @@ class StreamRepair(StreamCheck):
         """Return the rows that remove or mark what is deleted."""
         stream, found = self._stream, self._found
         rows: Rows = []
-        for each in self._forms.of_keys(self._leaving):
+        for each in self.stored_by_key(self._leaving):
             found.days |= days_in([each.columns.get(stream.dated)])
             family = tuple(each.columns[name] for name in stream.merge_key)
             if self._mode != "remove":

@@ -7,10 +7,10 @@ from ..api.pagination import pages
 from ..settings import STREAMS
 from ..streams.reports import window_params
 from ..typing import Rows, Window
-from .check import Check, StreamCheck
+from .check import Check
 from .comparison import TableComparison
 from .prints import Prints, WindowPrint, by_window, print_of, within
-from .rows import Stored
+from .rows import Stored, StreamRows
 from .sets import SetComparison
 from .values import moment
 
@@ -30,7 +30,7 @@ class ReportComparison(SetComparison):
     async def compare(self) -> None:
         """Find the windows that are no longer true."""
         check, found = self._check, self._found
-        windows = check.state.windows(self._stream)
+        windows = check.state.windows(found.stream)
         if found.absent:
             found.windows = windows
         else:
@@ -74,7 +74,7 @@ class ReportComparison(SetComparison):
         return ""
 
     def _is_outdated(self, window: Window, seen: WindowPrint) -> bool:
-        check, stream = self._check, self._stream
+        check, stream = self._check, self._stream.name
         known = check.state.look(stream, window)
         if known and (check.repairs or known != seen.digest):
             return known != seen.digest
@@ -110,7 +110,7 @@ class ReportComparison(SetComparison):
                 described,
                 entries.invoiced,
             )
-            for window in self._check.state.windows(self._stream)
+            for window in self._check.state.windows(self._stream.name)
         }
 
     # --------------------------------------------------------------- by reading
@@ -137,7 +137,7 @@ class ReportComparison(SetComparison):
         groups = within(self._entries.groups(report.made_of[0], report), window)
         running = {each.subject for each in groups if each.running}
         compared = TableComparison(self._stream.name)
-        lost = StreamCheck(self._check, compared).compare_rows(
+        lost = StreamRows(self._check, compared).compare_rows(
             [row for row in rows if row[report.key] not in running],
             [each for each in ours if each.columns[report.key] not in running],
         )

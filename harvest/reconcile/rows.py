@@ -1,16 +1,21 @@
-"""Rows of Harvest and rows of a destination in the form that both have in common."""
+"""Rows of Harvest and rows of a destination, and how they differ."""
 
 import re
 from collections import defaultdict
 from functools import cache
-from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Tuple
+from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Set, Tuple
+
+from dlt.extract.items_transform import FilterItem, MapItem
 
 from ..api.decoding import identifies
-from ..settings import Stream
+from ..settings import STREAMS, Stream
+from ..streams.dlt_internals import steps_of
 from ..streams.values import storable, value_at
 from ..typing import Key, Row, Rows
-from .destination import StoredTables, is_one_of
-from .values import comparable
+from .check import Check
+from .comparison import TableComparison
+from .destination import is_one_of
+from .values import comparable, days_in
 
 VARIANT = re.compile("(?<=.)__v_[a-z]+$")
 """The column beside another for values that do not fit it: `hours__v_text`."""
@@ -54,43 +59,98 @@ class Stored(NamedTuple):
         return rows[self.columns["_dlt_id"]][1]
 
 
-class RowForms:
-    """Brings the rows of one stream into the form that can be compared.
+class StreamRows:
+    """The rows of one stream in Harvest and here, in forms that can be compared.
 
     Args:
-        stored (StoredTables): The destination.
-        stream (Stream): The stream.
-        names (bool): Compare names of other records, too. Harvest does not say when
-            they change, and their ids are the truth.
+        check (Check): The comparison.
+        found (TableComparison): Takes what is found.
     """
 
-    def __init__(
-        self, stored: StoredTables, stream: Stream, names: bool = False
-    ) -> None:
-        self._stored = stored
-        self._stream = stream
-        self._names = names
-        contract = stored.schema.resolve_contract_settings_for_table(stream.name)
+    def __init__(self, check: Check, found: TableComparison) -> None:
+        self._check = check
+        self._found = found
+        self._stream = STREAMS[found.stream]
+        self._stored = check.stored
+        self._context = check.context
+        schema = check.stored.schema
+        contract = schema.resolve_contract_settings_for_table(found.stream)
         self._evolves = contract["columns"] == "evolve"
 
-    def of_harvest(self, row: Row) -> Form:
+    def shared(self, key: Key) -> Row:
+        """Return what the rows of a set have in common, by column."""
+        return dict(zip(self._stream.merge_key, key, strict=True))
+
+    def as_loaded(self, rows: Rows) -> Rows:
+        """Return rows with what users have the load leave out or change."""
+        for step in steps_of(self._check.source.resources[self._stream.name]):
+            if isinstance(step, (MapItem, FilterItem)):
+                rows = step([dict(row) for row in rows]) or []
+        return rows
+
+    def compare_rows(self, rows: Rows, ours: List[Stored]) -> Set[Key]:
+        """Note which rows are missing or differ.
+
+        Args:
+            rows (List[Dict[str, Any]]): Rows of Harvest, as the load has them.
+            ours (List[Stored]): The stored rows that they are compared with.
+
+        Returns:
+            Set[Key]: The keys that only the destination has.
+        """
+        stream, found = self._stream, self._found
+        if stream.key and not stream.primary_key:
+            return self._compare_loose(rows, ours)
+        here: Dict[Key, List[Stored]] = defaultdict(list)
+        for each in ours:
+            here[each.key].append(each)
+        for key, row in by_key(stream, rows).items():
+            stored = here.pop(key, [])
+            if len(stored) > 1:
+                found.twice.add(key)
+            if not stored:
+                found.missing[key] = row
+            elif len(stored) > 1 or self._form_of(row) != stored[0].form:
+                found.different[key] = row
+            else:
+                continue
+            days = [row, *(each.columns for each in stored)]
+            found.days |= days_in(each.get(stream.dated) for each in days)
+        return set(here)
+
+    def _compare_loose(self, rows: Rows, ours: List[Stored]) -> Set[Key]:
+        """Note which rows are missing, where nothing sure tells one from another."""
+        here: Dict[Any, List[Stored]] = defaultdict(list)
+        for each in ours:
+            here[hashable(each.form)].append(each)
+        missing = self._found.missing
+        for row in rows:
+            if same := here[hashable(self._form_of(row))]:
+                same.pop()
+            else:
+                missing[len(missing),] = row
+        return {each.key for stored in here.values() for each in stored}
+
+    # -------------------------------------------------------------- forms
+
+    def _form_of(self, row: Row) -> Form:
         """Return the form of a row of Harvest, laid out in tables as in a load."""
         schema = self._stored.schema
         fitted = next(iter(storable(schema, self._stream, [row])), row)
         pieces = schema.normalize_data_item(fitted, "", self._stream.name)
         return self._form((table, dict(each)) for (table, *_), each in pieces)
 
-    def of_keys(self, keys: Iterable[Key]) -> List[Stored]:
+    def stored_by_key(self, keys: Iterable[Key]) -> List[Stored]:
         """Return the stored rows with these keys."""
         wanted = set(keys)
         if not wanted:
             return []
         # where no key is sure, rows need not have it in full
         sure = self._stream.primary_key
-        found = self.of_rows(is_one_of(sure, wanted) if sure else "")
+        found = self.stored_where(is_one_of(sure, wanted) if sure else "")
         return [each for each in found if each.key in wanted]
 
-    def of_rows(self, condition: str = "") -> List[Stored]:
+    def stored_where(self, condition: str = "") -> List[Stored]:
         """Return the stored rows that meet a condition on the table `t`."""
         name = self._stream.name
         rows = self._stored.rows(name, condition)
@@ -131,8 +191,9 @@ class RowForms:
         return found
 
     def _is_compared(self, column: str, columns: Iterable[str]) -> bool:
+        # Harvest does not say when another record's name changes: its id is the truth
         is_name = "__" in column and not column.endswith("__id")
-        if not column or column == "deleted_at" or (is_name and not self._names):
+        if not column or column == "deleted_at" or (is_name and not self._check.deep):
             return False
         # a contract may have the load leave out what is new
         return column in columns or self._evolves

@@ -14,16 +14,16 @@ from ..settings import STREAMS
 from ..streams.children import has_children, questions_of, rows_below, start_child
 from ..streams.due import years_due
 from ..typing import Key, Rows
-from .check import StreamCheck, together
+from .check import together
 from .destination import is_one_of
-from .rows import Stored, by_key
+from .rows import Stored, StreamRows, by_key
 from .values import as_day
 
 SETS_AT_ONCE = 100
 """Sets that are read at once, so that memory stays flat."""
 
 
-class SetComparison(StreamCheck):
+class SetComparison(StreamRows):
     """The comparison of what each load replaces, as a whole or year by year."""
 
     async def compare(self) -> None:
@@ -63,7 +63,7 @@ class SetComparison(StreamCheck):
         for batch in chunks(keys, SETS_AT_ONCE):
             answers = await together(self.ask(key) for key in batch)
             ours: Dict[Key, List[Stored]] = {key: [] for key in batch}
-            for stored in self._forms.of_rows(is_one_of(stream.merge_key, batch)):
+            for stored in self.stored_where(is_one_of(stream.merge_key, batch)):
                 values = [stored.columns[name] for name in stream.merge_key]
                 key = tuple(map(as_day, values) if stream.report else values)
                 if key in ours:
