@@ -135,7 +135,7 @@ class Check:
             raise HarvestError(
                 f"{self.pipeline.dataset_name} holds nothing of Harvest: load it first."
             )
-        self.proof = self.repairs and self.deleted != "ignore"
+        self.proof = self.deleted != "ignore"
         self.state = SourceState(self.pipeline, self.source.name)
         self.stored = StoredTables(self.pipeline, self.source.schema.name)
         self.entries = Entries(self.stored)

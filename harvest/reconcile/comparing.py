@@ -170,4 +170,7 @@ class Comparing(Check):
         """Return what was found, and the requests that it took."""
         requests = self.context.client.requests_sent - self._requests_before
         found = [*self.found.values()]
+        for each in found:
+            # these are written by now, and may be many
+            each.sets.clear()
         return Result(found, requests, self.deleted, self._unrepaired)

@@ -1,6 +1,5 @@
 """The tables of a destination: what is there, and what is not."""
 
-from array import array
 from contextlib import ExitStack, nullcontext, suppress
 from datetime import date  # noqa: I251
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
@@ -14,7 +13,7 @@ from dlt.destinations.sql_client import WithSqlClient
 from dlt.extract import DltResource, DltSource
 
 from ..exceptions import HarvestError
-from ..settings import STREAMS, Stream
+from ..settings import STREAMS
 from ..typing import Key, Row
 
 BATCH = 10_000
@@ -90,9 +89,7 @@ class StoredTables:
 
     def has(self, table: str, *columns: str) -> bool:
         """Return whether there is such a table with such columns."""
-        return self.count(table) is not None and self.columns(table).keys() >= {
-            *columns
-        }
+        return self.count(table) is not None and {*columns} <= {*self.columns(table)}
 
     def lists_of(self, table: str) -> List[str]:
         """Return the tables of the lists in the rows of a table, not deeper ones."""
@@ -161,16 +158,6 @@ class StoredTables:
             f" GROUP BY {names} HAVING COUNT(*) >= {least}"
         )
         return {tuple(row) for row in found} - {(None,)}
-
-    def ids(self, stream: Stream, condition: str = "") -> "array[int]":
-        """Return the ids of all rows, or of some, in eight bytes each."""
-        ids = array("q")
-        if self.count(stream.name) is None:
-            return ids
-        sql = f"SELECT t.{stream.key[0]} FROM {self.source(stream.name, condition)}"
-        for rows in self.batches(sql):
-            ids.extend(row[0] for row in rows)
-        return ids
 
     def rows(self, table: str, condition: str = "") -> List[Row]:
         """Return rows of a table, or those that meet a condition on `t`, by column."""

@@ -80,9 +80,9 @@ class Entries:
         """Return what reports repeat of the records that a column refers to, by id."""
         table = self._stored.schema.tables[report.made_of[0]]
         references: Any = table.get("references") or []
-        names = {name: each for each in references for name in each["columns"]}
-        name = names.get(column, {}).get("referenced_table", "")
-        if name in STREAMS and name not in self._records:
+        names = {each["columns"][0]: each["referenced_table"] for each in references}
+        name = names.get(column, "")
+        if name and name not in self._records:
             wanted = ("updated_at", *STREAMS[name].described_by)
             self._records[name] = {
                 row["id"]: {each: row[each] for each in wanted if each in row}

@@ -126,8 +126,16 @@ class ListComparison(StreamRows):
             f"t.{stream.dated} {bounds[name]} DATE '{day}'"
             for name, day in span.items()
         )
-        self._doubtful.extend(self._stored.ids(stream, inside))
+        self._doubt(inside)
         return True
+
+    def _doubt(self, condition: str) -> None:
+        """Note that stored rows may be deleted: all, or those of a condition on `t`."""
+        stored, stream = self._stored, self._stream
+        if stored.count(stream.name) is not None:
+            source = stored.source(stream.name, condition)
+            for rows in stored.batches(f"SELECT t.{stream.key[0]} FROM {source}"):
+                self._doubtful.extend(key for (key,) in rows)
 
     def _compare_page(self, rows: Rows) -> None:
         """Compare rows with the stored rows that have the same keys."""
@@ -175,7 +183,7 @@ class ListComparison(StreamRows):
         ]
         # reports count what is older than the start, too
         names += [] if self._params else ["amount"]
-        self._doubtful.extend(self._stored.ids(stream, f"t.{stream.dated} IS NULL"))
+        self._doubt(f"t.{stream.dated} IS NULL")
         days = self._figures_here(names)
         years = years_of(days)
         whole, *by_year = await together(

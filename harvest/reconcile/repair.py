@@ -120,11 +120,10 @@ class StreamRepair(StreamRows):
                 rows.append({**each.as_harvest(), "deleted_at": now})
             elif family not in found.sets:
                 shared = self.shared(family)
-                if stream.primary_key and not self._stored.appends:
-                    # 0 is no parent: this row goes, and not all that its parent has
-                    shared = dict.fromkeys(shared, 0)
                 if stream.primary_key:
-                    shared.update(zip(stream.key, each.key, strict=True))
+                    # 0 is no parent: this row goes, and not all that its parent has
+                    above = shared if self._stored.appends else dict.fromkeys(shared, 0)
+                    shared = {**above, **dict(zip(stream.key, each.key, strict=True))}
                 rows.append(tombstone(stream, shared))
         return rows
 

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from functools import cache
-from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Set, Tuple
+from typing import Any, Container, Dict, Iterable, List, NamedTuple, Set, Tuple
 
 from dlt.extract.items_transform import FilterItem, MapItem
 
@@ -190,7 +190,7 @@ class StreamRows:
                 del found[name]
         return found
 
-    def _is_compared(self, column: str, columns: Iterable[str]) -> bool:
+    def _is_compared(self, column: str, columns: Container[str]) -> bool:
         # Harvest does not say when another record's name changes: its id is the truth
         is_name = "__" in column and not column.endswith("__id")
         if not column or column == "deleted_at" or (is_name and not self._check.deep):
@@ -243,7 +243,7 @@ def by_key(stream: Stream, rows: Rows) -> Dict[Key, Row]:
     return found
 
 
-def hashable(form: Form) -> Hashable:
+def hashable(form: Form) -> Any:
     """Return a form as something that can be counted."""
     return tuple(
         (place, tuple(tuple(sorted(values.items())) for values in form[place]))

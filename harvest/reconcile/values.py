@@ -1,5 +1,6 @@
 """Values in the form that Harvest and a destination have in common."""
 
+from contextlib import suppress
 from datetime import date, datetime, timezone  # noqa: I251
 from typing import Any, Iterable, Optional, Set
 
@@ -32,13 +33,11 @@ def comparable(value: Any, data_type: Optional[str]) -> Any:
         return value
     if data_type in NUMBERS:
         return _as_number(value)
-    try:
+    with suppress(TypeError, ValueError):
         if data_type == "timestamp":
             return moment(value)
         if data_type == "date" and not isinstance(value, datetime):
             return value if isinstance(value, date) else date.fromisoformat(value)
-    except (TypeError, ValueError):
-        pass
     try:
         return _coerced(value, data_type or "text")
     except (ArithmeticError, TypeError, ValueError):
@@ -59,10 +58,9 @@ def as_day(value: Any) -> Optional[date]:
     """Return the day of a date or the text of one; None for anything else."""
     if isinstance(value, datetime):
         return value.date()
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        return None
+    with suppress(TypeError, ValueError):
+        return value if isinstance(value, date) else date.fromisoformat(value)
+    return None
 
 
 def days_in(values: Iterable[Any]) -> Set[date]:
