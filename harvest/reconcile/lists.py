@@ -201,19 +201,9 @@ class ListComparison(StreamRows):
     def _figures_here(self, names: Sequence[str]) -> Dict[date, Figures]:
         """Return stored counts and sums by day."""
         stream, stored = self._stream, self._stored
-        conditions = {
-            name: is_one_of([*holds], [tuple(holds.values())]) or "1 = 1"
-            for name, holds in COUNTED.items()
-        }
-        sums = [
-            f"SUM(CASE WHEN {conditions[name]} THEN 1 ELSE 0 END)"
-            if name in COUNTED
-            else f"SUM(t.{stream.amount})"
-            for name in names
-        ]
         source = stored.source(stream.name, f"t.{stream.dated} IS NOT NULL")
         rows = stored.query(
-            f"SELECT t.{stream.dated}, {', '.join(sums)} FROM {source}"
+            f"SELECT t.{stream.dated}, {', '.join(map(self._sum, names))} FROM {source}"
             f" GROUP BY t.{stream.dated}"
         )
         return {
@@ -221,6 +211,14 @@ class ListComparison(StreamRows):
             for day, *numbers in rows
             if (key := as_day(day))
         }
+
+    def _sum(self, name: str) -> str:
+        """Return a count or sum in SQL."""
+        if name not in COUNTED:
+            return f"SUM(t.{self._stream.amount})"
+        columns, values = COUNTED[name].keys(), COUNTED[name].values()
+        condition = is_one_of([*columns], [tuple(values)]) or "1 = 1"
+        return f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)"
 
     async def _read_window(self, window: Window) -> None:
         await self._read({"from": window[0], "to": window[1]})
