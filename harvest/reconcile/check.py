@@ -9,7 +9,6 @@ import dlt
 from dlt.extract import DltSource
 
 from ..exceptions import HarvestError
-from ..settings import Stream
 from ..streams.context import context_of
 from ..typing import Row, Rows, Window
 from .comparison import TableComparison
@@ -50,10 +49,15 @@ class SourceState:
         # the load notes on whose behalf it asks
         return stream in self.values.get("owners", {}) or self.was_created(stream)
 
-    def start_of(self, stream: str) -> Optional[str]:
-        """Return the `start_date` with which the table of a stream was begun."""
+    def params(self, stream: str) -> Row:
+        """Return the filter for the rows that the table of a stream must hold.
+
+        Rows that were last changed before the `start_date` with which it was begun are
+        not missing in it.
+        """
         cursor: Row = self.of(stream).get("incremental", {}).get("updated_at", {})
-        return cursor.get("initial_value")
+        start = cursor.get("initial_value")
+        return {"updated_since": start} if start else {}
 
     # ------------------------------------------------------- windows of reports
 
@@ -145,14 +149,6 @@ class Check:
     def mode(self, found: TableComparison) -> str:
         """Return what becomes of the deleted rows of a stream."""
         return "ignore" if found.kept else self.deleted
-
-    def params(self, stream: Stream) -> Row:
-        """Return the filter for the rows that the table of a stream must hold.
-
-        Rows that were last changed before the table was begun are not missing in it.
-        """
-        start = self.state.start_of(stream.name)
-        return {"updated_since": start} if start else {}
 
 
 async def together(tasks: Iterable[Coroutine[Any, Any, Any]]) -> List[Any]:

@@ -42,7 +42,7 @@ class ListComparison(StreamRows):
     def __init__(self, check: Check, found: TableComparison) -> None:
         super().__init__(check, found)
         self._client = check.context.client
-        self._params = check.params(self._stream)
+        self._params = check.state.params(found.stream)
         # ids that were met in Harvest, and those stored that may be deleted there
         self._seen = array("q")
         self._doubtful = array("q")

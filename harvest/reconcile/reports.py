@@ -25,7 +25,6 @@ class ReportComparison(SetComparison):
         super().__init__(check, found)
         assert self._stream.report
         self._report = self._stream.report
-        self._entries = check.entries
 
     async def compare(self) -> None:
         """Find the windows that are no longer true."""
@@ -69,7 +68,7 @@ class ReportComparison(SetComparison):
             source.name, *columns
         ):
             return f"that takes {source.name}"
-        if check.params(source):
+        if check.state.params(source.name):
             return "they count what is older than start_date, too"
         return ""
 
@@ -94,7 +93,7 @@ class ReportComparison(SetComparison):
 
     def prints(self) -> Prints:
         """Return what the windows look like here."""
-        report, entries = self._report, self._entries
+        report, entries = self._report, self._check.entries
         rows = by_window(self._stored.rows(self._stream.name))
         groups = [
             group
@@ -134,7 +133,7 @@ class ReportComparison(SetComparison):
         Those with a running timer are left out: they grow all the time.
         """
         report = self._report
-        groups = within(self._entries.groups(report.made_of[0], report), window)
+        groups = within(self._check.entries.groups(report.made_of[0], report), window)
         running = {each.subject for each in groups if each.running}
         compared = TableComparison(self._stream.name)
         lost = StreamRows(self._check, compared).compare_rows(

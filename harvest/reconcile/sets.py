@@ -104,7 +104,7 @@ class ChildComparison(SetComparison):
         check, stream = self._check, self._stream
         parent = STREAMS[stream.parent]
         if parent.name not in check.parents:
-            params = check.params(parent)
+            params = check.state.params(parent.name)
             listed = pages(self._context.client, parent, params, "updated_at")
             check.parents[parent.name] = [
                 row async for page in listed for row in page.rows
