@@ -313,6 +313,22 @@ def test_files(lake: Callable[..., Copy]) -> None:
         assert check(copy, *streams).equal
 
 
+@pytest.mark.parametrize("deleted", ["remove", pytest.param("mark", marks=pytest.mark.long)])
+def test_a_row_with_lists_that_changes_in_a_delta_table(deleted: str) -> None:
+    """After the load that replaced it, and before the comparison."""
+    account = Account.generate(seed=7, time_entries=60, years=0.6)
+    with Server(account, limits=False) as server:
+        copy = Delta(server).of("invoices", "estimates", "users")
+        copy.run()
+        changes = {"invoices": {"amount": 17}, "estimates": {"subject": "New"}}
+        for stream, fields in {**changes, "users": {"telephone": "1"}}.items():
+            account.edit(stream, account.rows(stream)[0]["id"], touch=False, **fields)
+        repair(copy, deleted=deleted)
+        copy.check()
+        assert check(copy).equal
+        heal(copy)
+
+
 def test_a_destination_that_cannot_be_read_back(server: Server) -> None:
     @dlt.destination(batch_size=0)
     def nowhere(items: Any, table: Any) -> None:

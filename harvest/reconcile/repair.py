@@ -64,6 +64,8 @@ class StreamRepair(StreamRows):
     def __init__(self, check: Check, found: TableComparison) -> None:
         super().__init__(check, found)
         self._is_delta = check.context.delta
+        # of a Delta table with lists, dlt removes no rows
+        self._keeps_rows = self._is_delta and bool(self._stored.lists_of(found.stream))
         self._mode = check.mode(found)
         self._leaving = self._find_leaving()
 
@@ -94,7 +96,8 @@ class StreamRepair(StreamRows):
         removes = self._mode == "remove" or bool(stream.report)
         # by key alone, rows that are kept stay beside the others
         as_set = removes or not stream.primary_key
-        columns: Dict[str, Any] = {"deleted_at": {"hard_delete": removes}}
+        hard = removes and not self._keeps_rows
+        columns: Dict[str, Any] = {"deleted_at": {"hard_delete": hard}}
         if not self._is_delta:
             columns.update({name: {"merge_key": as_set} for name in stream.merge_key})
         if stream.report or (as_set and not self._is_delta):
@@ -139,7 +142,7 @@ class StreamRepair(StreamRows):
             # where rows have no sure key
             as_set = stored.appends or not stream.primary_key
             return deleted if as_set and sets else set()
-        if self._is_delta and stored.lists_of(stream.name):
+        if self._keeps_rows:
             return set()
         if not (stored.appends and stream.parent):
             return deleted
