@@ -1,5 +1,6 @@
 """Loads Harvest (https://www.getharvest.com): time, projects, people, invoices."""
 
+from types import SimpleNamespace
 from typing import Any, Iterator, Optional
 
 import dlt
@@ -9,7 +10,7 @@ from dlt.extract import DltResource
 from .exceptions import HarvestError
 from .settings import BASE_URL, FAMILIES, ID_URL, STREAMS, USER_AGENT
 from .streams import delta
-from .streams.arguments import Arguments, declare_tables
+from .streams.arguments import context_from, declare_tables
 from .streams.children import child_resource, listing_resource, parent_resource
 from .streams.lists import (
     backfill_resource,
@@ -109,7 +110,7 @@ def harvest_source(
         >>> pipeline.run(harvest_source().with_resources("clients", "time_entries"))
         >>> pipeline.run(harvest_source(start_date="2024-01-01", end_date="2024-03-31"))
     """
-    context = Arguments(**locals()).context()
+    context = context_from(SimpleNamespace(**locals()))
     declare_tables(dlt.current.source_schema())
     listings = {name: listing_resource(context, STREAMS[name]) for name in FAMILIES}
     days = days_resource(context)

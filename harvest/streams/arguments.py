@@ -1,9 +1,9 @@
 """The arguments of the source: what they may be, and what is made of them."""
 
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, List, Optional, Sequence, Tuple, Union
 from urllib.parse import urlsplit
 
@@ -23,100 +23,72 @@ from ..settings import STREAMS
 from .context import Context
 from .lists import INTERVAL
 
+SIGN_IN = ("access_token", "client_id", "client_secret", "refresh_token")
 
-@dataclass
-class Arguments:
-    """The arguments of `harvest_source`, which are described there."""
 
-    access_token: Optional[str]
-    client_id: Optional[str]
-    client_secret: Optional[str]
-    refresh_token: Optional[str]
-    account_id: Optional[str]
-    start_date: Optional[str]
-    end_date: Optional[str]
-    report_period: str
-    report_lookback_days: int
-    include_fixed_fee: bool
-    substream_refresh_hours: float
-    on_forbidden: str
-    table_format: Optional[str]
-    history: Any
-    user_agent: str
-    base_url: str
-    id_url: str
-    rate_limit: int
-    rate_window: float
-    report_rate_limit: int
-    report_rate_window: float
+def context_from(given: SimpleNamespace) -> Context:
+    """Return the context of a source.
 
-    def context(self) -> Context:
-        """Return the context of a source.
+    Args:
+        given (SimpleNamespace): The arguments of `harvest_source`.
 
-        Raises:
-            HarvestError: An argument makes no sense.
-        """
-        self._check()
-        start = _filled(self.start_date)
-        return Context(
-            client=self._client(),
-            start_date=_moment("start_date", start),
-            end_date=_last_day(start, _filled(self.end_date)),
-            report_period=self.report_period,
-            report_lookback_days=self.report_lookback_days,
-            substream_refresh_hours=self.substream_refresh_hours,
-            include_fixed_fee=self.include_fixed_fee,
-            on_forbidden=self.on_forbidden,
-            delta=_filled(self.table_format) == "delta",
-            history=_lists("history", self.history or ()),
-        )
+    Raises:
+        HarvestError: An argument makes no sense.
+    """
+    table_format = _filled(given.table_format)
+    _one_of("report_period", given.report_period, ("year", "quarter", "month"))
+    _one_of("on_forbidden", given.on_forbidden, ("skip", "raise"))
+    _one_of("table_format", table_format or "delta", ("delta",))
+    for name in (
+        "rate_limit",
+        "rate_window",
+        "report_rate_limit",
+        "report_rate_window",
+    ):
+        if (value := getattr(given, name)) <= 0:
+            raise HarvestError(f"{name} is {value}, but must be more than 0.")
+    for name in ("report_lookback_days", "substream_refresh_hours"):
+        if (value := getattr(given, name)) < 0:
+            raise HarvestError(f"{name} is {value}, but must not be less than 0.")
+    start = _filled(given.start_date)
+    return Context(
+        client=_client(given),
+        start_date=_moment("start_date", start),
+        end_date=_last_day(start, _filled(given.end_date)),
+        report_period=given.report_period,
+        report_lookback_days=given.report_lookback_days,
+        substream_refresh_hours=given.substream_refresh_hours,
+        include_fixed_fee=given.include_fixed_fee,
+        on_forbidden=given.on_forbidden,
+        delta=table_format == "delta",
+        history=_lists("history", given.history or ()),
+    )
 
-    def _check(self) -> None:
-        _one_of("report_period", self.report_period, ("year", "quarter", "month"))
-        _one_of("on_forbidden", self.on_forbidden, ("skip", "raise"))
-        _one_of("table_format", _filled(self.table_format) or "delta", ("delta",))
-        for name in ("rate_limit", "report_rate_limit"):
-            for each in (name, name.replace("limit", "window")):
-                if getattr(self, each) <= 0:
-                    value = getattr(self, each)
-                    raise HarvestError(f"{each} is {value}, but must be more than 0.")
-        for name in ("report_lookback_days", "substream_refresh_hours"):
-            if getattr(self, name) < 0:
-                value = getattr(self, name)
-                raise HarvestError(f"{name} is {value}, but must not be less than 0.")
 
-    def _client(self) -> HarvestClient:
-        token, client_id, client_secret, refresh_token, account_id = (
-            clean(_filled(getattr(self, name)) or "", name) or None
-            for name in (
-                *("access_token", "client_id", "client_secret", "refresh_token"),
-                "account_id",
-            )
-        )
-        owner = token or f"{client_id} {refresh_token}"
-        settings = dlt.current.run_context().runtime_config
-        id_url = _url("id_url", self.id_url)
-        return HarvestClient(
-            auth=sign_in(
-                token,
-                client_id,
-                client_secret,
-                refresh_token,
-                f"{id_url}/oauth2/token",
-                Session(self.user_agent, settings.request_timeout),
+def _client(given: SimpleNamespace) -> HarvestClient:
+    token, client_id, secret, refresh_token, account_id = (
+        clean(_filled(getattr(given, name)) or "", name) or None
+        for name in (*SIGN_IN, "account_id")
+    )
+    owner = token or f"{client_id} {refresh_token}"
+    settings = dlt.current.run_context().runtime_config
+    id_url = _url("id_url", given.id_url)
+    token_url = f"{id_url}/oauth2/token"
+    session = Session(given.user_agent, settings.request_timeout)
+    return HarvestClient(
+        auth=sign_in(token, client_id, secret, refresh_token, token_url, session),
+        account_id=account_id,
+        base_url=_url("base_url", given.base_url),
+        id_url=id_url,
+        user_agent=given.user_agent,
+        rate_limits=(
+            shared_limit(owner, "api", given.rate_limit, given.rate_window),
+            shared_limit(
+                owner, "reports", given.report_rate_limit, given.report_rate_window
             ),
-            account_id=account_id,
-            base_url=_url("base_url", self.base_url),
-            id_url=id_url,
-            user_agent=self.user_agent,
-            rate_limits=(
-                shared_limit(owner, "api", self.rate_limit, self.rate_window),
-                shared_limit(
-                    owner, "reports", self.report_rate_limit, self.report_rate_window
-                ),
-            ),
-            settings=settings,
-        )
+        ),
+        settings=settings,
+    )
 
 
 def declare_tables(schema: Schema) -> None:
