@@ -11,15 +11,15 @@ from .exceptions import HarvestError
 from .settings import BASE_URL, FAMILIES, ID_URL, STREAMS, USER_AGENT
 from .streams import delta
 from .streams.arguments import context_from, declare_tables
-from .streams.children import child_resource, listing_resource, parent_resource
+from .streams.children import child_rows, listing_resource, parent_resource
 from .streams.lists import (
     backfill_resource,
     list_resource,
-    whole_resource,
-    yearly_resource,
+    whole_rows,
+    yearly_rows,
 )
-from .streams.reports import days_resource, report_resource
-from .streams.tables import ToTable
+from .streams.reports import report_rows, reported_days
+from .streams.tables import ToTable, hints
 
 __all__ = ["HarvestError", "harvest_source"]
 
@@ -113,7 +113,7 @@ def harvest_source(
     context = context_from(SimpleNamespace(**locals()))
     declare_tables(dlt.current.source_schema())
     listings = {name: listing_resource(context, STREAMS[name]) for name in FAMILIES}
-    days = days_resource(context)
+    days = dlt.resource(reported_days, selected=False)(context)
 
     for stream in STREAMS.values():
         if context.end_date:
@@ -121,13 +121,16 @@ def harvest_source(
                 continue
             resource = backfill_resource(context, stream)
         elif stream.kind == "whole":
-            resource = whole_resource(context, stream)
+            resource = dlt.resource(whole_rows, **hints(stream))(context, stream)
         elif stream.kind == "yearly":
-            resource = yearly_resource(context, stream)
+            resource = dlt.resource(yearly_rows, **hints(stream))(context, stream)
         elif stream.kind == "report":
-            resource = report_resource(context, stream, days)
+            below = dlt.transformer(report_rows, data_from=days, **hints(stream))
+            resource = below(context, stream)
         elif stream.kind == "child":
-            resource = child_resource(context, stream, listings[stream.parent])
+            parents = listings[stream.parent]
+            below = dlt.transformer(child_rows, data_from=parents, **hints(stream))
+            resource = below(context, stream)
         elif stream.name in listings:
             resource = parent_resource(context, stream, listings[stream.name])
         else:

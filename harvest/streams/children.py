@@ -3,7 +3,7 @@
 from collections import Counter
 from contextlib import aclosing
 from datetime import date, datetime, timezone  # noqa: I251
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 import dlt
 from dlt.common import logger
@@ -19,7 +19,8 @@ from .context import Context
 from .cursor import Boundary, Cursor
 from .dlt_internals import is_limited, selected
 from .due import ParentsDue, earliest, parents_due, years_due
-from .tables import rows_or_table, tombstone
+from .guard import guard, guarded
+from .tables import hints, rows_or_table, tombstone
 
 
 class Reading:
@@ -88,12 +89,12 @@ def listing_name(parent: Stream) -> str:
 
 async def listed_parents(context: Context, parent: Stream) -> Items:
     """Yield pages of parents."""
-    family = [each for each in FAMILIES[parent.name] if each.name in selected()]
-    async for item in context.guard(parent, _listed(context, parent, family), family):
+    async for item in guard(context, parent, _listed(context, parent)):
         yield item
 
 
-async def _listed(context: Context, parent: Stream, family: List[Stream]) -> Items:
+async def _listed(context: Context, parent: Stream) -> Items:
+    family = [each for each in FAMILIES[parent.name] if each.name in selected()]
     children = [each for each in family if each.parent]
     reading = Reading({each.name: due_of(context, each) for each in family})
     start = context.start_of(parent)
@@ -139,13 +140,8 @@ def parent_resource(
 ) -> DltResource:
     """Return the table of a list that has other streams below it, merged by key."""
     cursor = Cursor()
-    resource: DltResource = dlt.transformer(
-        parent_rows,
-        data_from=listing,
-        name=stream.name,
-        primary_key=stream.primary_key,
-        write_disposition="merge",
-    )(context, stream, cursor)
+    rows = dlt.transformer(parent_rows, data_from=listing, **hints(stream))
+    resource: DltResource = rows(context, stream, cursor)
     # not as an argument: dlt would begin anew with each page, where the last one ended
     incremental = cursor.incremental(context.start_of(stream))
     resource.apply_hints(incremental=incremental)
@@ -168,23 +164,15 @@ async def parent_rows(
         yield item
 
 
-def child_resource(
-    context: Context, stream: Stream, listing: DltResource
-) -> DltResource:
-    """Return the rows below each parent, which replace those that it had before."""
-    return dlt.transformer(
-        child_rows,
-        data_from=listing,
-        name=stream.name,
-        primary_key=stream.primary_key,
-        merge_key=stream.merge_key,
-        columns={"deleted_at": {"hard_delete": True}},
-        write_disposition="merge",
-    )(context, stream)
+def has_children(stream: Stream, parent: Row) -> bool:
+    """Return whether a parent can have rows of a stream."""
+    roles = parent.get("access_roles") or ()
+    return not stream.parent_role or stream.parent_role in roles
 
 
+@guarded
 async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Items:
-    """Yield the rows below a page of parents."""
+    """Yield the rows below a page of parents, which replace those that were there."""
     reading, due = page.reading, page.reading.due[stream.name]
     parents = {
         parent["id"]: has_children(stream, parent)
@@ -192,22 +180,6 @@ async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Item
         if due.since is None or (parent.get("updated_at") or due.since) >= due.since
     }
     del page
-    items = _children(context, stream, parents, reading)
-    async for item in context.guard(stream, items):
-        yield item
-    if stream.name not in context.run.skipped:
-        reading.close(stream)
-
-
-def has_children(stream: Stream, parent: Row) -> bool:
-    """Return whether a parent can have rows of a stream."""
-    roles = parent.get("access_roles") or ()
-    return not stream.parent_role or stream.parent_role in roles
-
-
-async def _children(
-    context: Context, stream: Stream, parents: Dict[Any, bool], reading: Reading
-) -> Items:
     questions = questions_of(stream, parents)
     asked = [each for each in questions if parents[each[stream.parent_key]]]
     if asked:
@@ -219,23 +191,19 @@ async def _children(
             if parents[values[stream.parent_key]]:
                 rows = await rows_below(context, stream, await answers.__anext__())
             if rows is not None:
-                for item in _family(context, stream, values, rows, reading):
-                    yield item
-    for item in rows_or_table(stream, []):
-        yield item
+                yield _family(context, stream, values, rows, due.again)
+    yield []
+    reading.close(stream)
 
 
 def _family(
-    context: Context, stream: Stream, values: Row, rows: Rows, reading: Reading
-) -> Iterator[Any]:
-    """Yield the rows of one parent, or what removes those that it had."""
+    context: Context, stream: Stream, values: Row, rows: Rows, again: bool
+) -> Rows:
+    """Return the rows of one parent, or what removes those that it had."""
     found = [{**values, **row} for row in rows]
     if context.delta:
-        found = delta.identified(stream, found)
-    elif not found and reading.due[stream.name].again:
-        found = [tombstone(stream, values)]
-    if found:
-        yield from rows_or_table(stream, found)
+        return delta.identified(stream, found)
+    return found or ([tombstone(stream, values)] if again else [])
 
 
 async def rows_below(

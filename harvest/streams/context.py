@@ -1,35 +1,67 @@
-"""What the resources of a source share: the account, and the guard of its tables."""
+"""What the resources of a source share: the account, and the present run."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Tuple
 from uuid import uuid4
 
 import dlt
-from dlt.common import logger
+from dlt.common.schema.typing import TTableSchema
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
-from dlt.extract import DltResource, DltSource
+from dlt.extract import DltSource
 
 from ..api.client import HarvestClient
 from ..exceptions import AccessRefused, HarvestError
 from ..settings import COMPANY, STREAMS, Stream
-from ..typing import Items, Row
-from .dlt_internals import (
-    absent_lists,
-    collector,
-    create_tables,
-    is_refresh,
-    selected,
-    takes_parquet,
-)
-from .due import sees_as_much
-from .run import Run
+from ..typing import Row
+from .dlt_internals import absent_lists
 
 SEES_LESS = (
     "the token's owner may see less than the one who loaded it, and each run replaces"
     " what it shows"
 )
 """Why a stream is left out whose rows a run replaces as a whole."""
+
+
+@dataclass
+class Run:
+    """What the resources of one run of a pipeline share.
+
+    Attributes:
+        load_id (str): dlt's name of the load; empty without a pipeline.
+        requests_before (int): Requests that were made before it.
+        skipped (Dict[str, str]): Streams that are left out, and why.
+        absent (List[TTableSchema]): Tables of lists that the destination lacks.
+    """
+
+    load_id: str
+    requests_before: int
+    absent: List[TTableSchema]
+    skipped: Dict[str, str] = field(default_factory=dict)
+    _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
+    _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def once(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Return what a coroutine gives that several wait for, and that runs once."""
+        task = self._tasks.get(name)
+        if task is None or (task.done() and _failed(task)):
+            task = self._tasks[name] = asyncio.ensure_future(ask())
+        return await asyncio.shield(task)
+
+    def end(self, name: str) -> None:
+        """Say that a stream was read to its end."""
+        self._ended.setdefault(name, asyncio.Event()).set()
+
+    async def ended(self, name: str) -> None:
+        """Wait until a stream was read to its end."""
+        await self._ended.setdefault(name, asyncio.Event()).wait()
+
+
+def _failed(task: "asyncio.Future[Any]") -> bool:
+    """Return whether another attempt makes sense: a refusal is an answer."""
+    error = None if task.cancelled() else task.exception()
+    return task.cancelled() or not isinstance(error, (AccessRefused, type(None)))
 
 
 @dataclass
@@ -48,6 +80,7 @@ class Context:
         on_forbidden (str): `skip` or `raise`.
         delta (bool): Tables are Delta Lake's.
         history (Tuple[str, ...]): Lists of which every version is kept.
+        id (str): Tells this source from others.
     """
 
     client: HarvestClient
@@ -61,7 +94,7 @@ class Context:
     delta: bool
     history: Tuple[str, ...]
     _run: Optional[Run] = None
-    _id: str = field(default_factory=lambda: uuid4().hex)
+    id: str = field(default_factory=lambda: uuid4().hex)
 
     @property
     def run(self) -> Run:
@@ -131,98 +164,6 @@ class Context:
 
         await self.run.once(stream.optional, ask)
 
-    async def guard(
-        self, stream: Stream, items: Items, on_behalf: Sequence[Stream] = ()
-    ) -> Items:
-        """Pass on what is read of a stream, unless the account lacks or refuses it.
-
-        Args:
-            stream (Stream): What is read.
-            items (AsyncIterator[Any]): What the resource yields.
-            on_behalf (Sequence[Stream]): The streams that depend on it, if it is not
-                read
-                for itself alone.
-        """
-        run = self.run
-        names = [each.name for each in on_behalf or (stream,)]
-        resources = [here[name] for name in names if (here := selected()).get(name)]
-        self._claim(names)
-        for resource in resources:
-            _prepare(resource)
-        try:
-            if run.skipped.keys() >= set(names):
-                return
-            if why := await self._why_not(stream, names):
-                self._skip(resources, why)
-                return
-            if lists := [table for table in run.absent if table["parent"] in names]:
-                create_tables(lists)
-            told = self._tell(stream, self.client.pages_read[stream.name])
-            async for item in items:
-                told = self._tell(stream, told)
-                yield item
-            self._tell(stream, told, "read")
-        except AccessRefused as refused:
-            self._refuse(stream, resources, refused)
-        finally:
-            await items.aclose()
-            for name in names:
-                run.end(name)
-        self._note_account()
-        for resource in resources[:1]:
-            # of all streams so far: that of the last one is that of the run
-            sent = self.client.requests_sent - run.requests_before
-            resource.custom_metrics["requests"] = sent
-
-    def _claim(self, names: Sequence[str]) -> None:
-        """Refuse a second source in the same run: the rows of one come once each."""
-        with suppress(CurrentLoadPackageStateNotAvailable):
-            package: Row = dlt.current.load_package_state()["state"]  # type: ignore[assignment]
-            readers = package.setdefault("harvest_sources", {})
-            for name in names:
-                if readers.setdefault(name, self._id) != self._id:
-                    raise HarvestError(
-                        f"{name} is read by two sources in one run, which would store"
-                        " its rows twice: run them one after the other."
-                    )
-
-    def _refuse(
-        self, stream: Stream, resources: List[DltResource], refused: AccessRefused
-    ) -> None:
-        why = refusal(stream, refused)
-        if self.on_forbidden == "raise" and not stream.optional:
-            raise HarvestError(
-                f"{stream.name}: {why}; nothing was loaded."
-            ) from refused
-        self._skip(resources, why)
-
-    def _skip(self, resources: Sequence[DltResource], why: str) -> None:
-        """Leave streams out, visibly, and their tables as they were."""
-        skipped = self.run.skipped
-        for resource in resources:
-            told = why in skipped.values()
-            if not told or not (why == SEES_LESS or STREAMS[resource.name].optional):
-                logger.warning(
-                    f"{resource.name} is not read: {why}; its table is left as it was"
-                )
-            skipped[resource.name] = why
-            resource.custom_metrics["skipped"] = why
-            # dlt would empty a table that is replaced when its resource yields nothing
-            resource.apply_hints(write_disposition="skip")
-        required = [name for name in selected() if name in STREAMS]
-        if resources and skipped.keys() >= set(required):
-            raise HarvestError(
-                "Harvest let none of the streams be read: "
-                + "; ".join(f"{name}: {why}" for name, why in skipped.items())
-            )
-
-    def _note_account(self) -> None:
-        """Note the account in the state, and refuse to mix two in one dataset."""
-        here = self.client.account_id
-        self.check_same(
-            here and dlt.current.source_state().setdefault("account_id", here)
-        )
-
     def check_same(self, before: Optional[str]) -> None:
         """Refuse to mix the account with the one that a dataset holds.
 
@@ -236,29 +177,6 @@ class Context:
                 f" {here} cannot be loaded into it: give each account a pipeline and a"
                 " dataset of its own."
             )
-
-    async def _why_not(self, stream: Stream, names: Sequence[str]) -> str:
-        """Return why a stream is left out; nothing if it is read."""
-        owner = await self.owner()
-        # not in the state of the resource, which dlt forgets if its table is replaced
-        owners = dlt.current.source_state().setdefault("owners", {})
-        for name in names:
-            if is_refresh() or sees_as_much(owner, owners.get(name)):
-                owners[name] = owner
-            elif STREAMS[name].kind in ("whole", "report", "yearly"):
-                return SEES_LESS
-        if stream.optional and stream.parent:
-            await self.has_section(stream)
-        return lacking(stream) if await self.lacks(stream) else ""
-
-    def _tell(self, stream: Stream, told: int, message: str = "") -> int:
-        """Tell whatever shows dlt's progress how many pages came; return how many."""
-        pages = self.client.pages_read[stream.name]
-        if pages > told or message:
-            collector().update(
-                stream.name, pages - told, label="pages", message=message
-            )
-        return pages
 
 
 def context_of(source: DltSource) -> Context:
@@ -286,14 +204,3 @@ def refusal(stream: Stream, refused: AccessRefused) -> str:
     if refused.status == 404:
         return "Harvest does not know it for this account (404)"
     return f"Harvest refused it (403), since it needs the role {stream.permission}"
-
-
-def _prepare(resource: DltResource) -> None:
-    """Give a resource the hints of this run."""
-    if takes_parquet():
-        resource.apply_hints(file_format="parquet")
-    if resource.write_disposition == "skip":
-        # it was left out the last time that this source was used
-        resource.custom_metrics.pop("skipped", None)
-        whole = STREAMS[resource.name].kind == "whole"
-        resource.apply_hints(write_disposition="replace" if whole else "merge")

@@ -28,12 +28,12 @@ def adapt(stream: Stream, resource: DltResource) -> DltResource:
             primary_key=stream.key, columns={"deleted_at": {"hard_delete": False}}
         )
     elif stream.report:
+        loose = [name for name in stream.key if name not in stream.merge_key]
         resource.apply_hints(
             primary_key=stream.key,
             columns={
-                name: {"nullable": True}
-                for name in stream.key
-                if name != "period_start"
+                **{name: {"nullable": True} for name in loose},
+                **{name: {"merge_key": False} for name in stream.merge_key},
             },
         )
     return resource

@@ -1,7 +1,7 @@
 """Lists, what is replaced as a whole, and backfills."""
 
 from datetime import date, timedelta  # noqa: I251
-from typing import Any, Optional, Sequence
+from typing import Any, Sequence
 
 import dlt
 from dlt.extract import DltResource
@@ -14,7 +14,8 @@ from .context import Context
 from .cursor import Boundary, Cursor
 from .dlt_internals import is_limited
 from .due import Span, second_before, widened, years_due
-from .tables import rows_or_table, tombstone
+from .guard import guarded
+from .tables import hints, tombstone
 
 INTERVAL = "interval"
 """`end_date` of a backfill whose days are those of an orchestrator's interval."""
@@ -28,14 +29,12 @@ def list_resource(context: Context, stream: Stream) -> DltResource:
     """Return the resource of a list: rows new or changed since the last run, by key."""
     cursor = Cursor()
     incremental = cursor.incremental(context.start_of(stream))
-    return dlt.resource(
-        changed_rows,
-        name=stream.name,
-        primary_key=stream.primary_key,
-        write_disposition="merge",
-    )(context, stream, cursor, incremental)
+    rows = dlt.resource(changed_rows, **hints(stream))
+    resource: DltResource = rows(context, stream, cursor, incremental)
+    return resource
 
 
+@guarded
 async def changed_rows(
     context: Context,
     stream: Stream,
@@ -43,84 +42,40 @@ async def changed_rows(
     updated_at: dlt.sources.incremental[str],
 ) -> Items:
     """Yield the rows of a list that are new or changed since the last run."""
-    items = _changed(context, stream, cursor, second_before(updated_at.last_value))
-    async for item in context.guard(stream, items):
-        yield item
-
-
-async def _changed(
-    context: Context, stream: Stream, cursor: Cursor, since: Optional[str]
-) -> Items:
+    since = second_before(updated_at.last_value)
     cursor.now = None
     cursor.stands = is_limited(stream.name)
     boundary = Boundary(dlt.current.resource_state(stream.name))
     span: Span = None
     stamp = "updated_at" if since else "created_at"
-    found = pages(context.client, stream, {"updated_since": since}, stamp)
-    async for page in found:
+    async for page in pages(context.client, stream, {"updated_since": since}, stamp):
         cursor.now = cursor.now or page.now
         if stream.name in REPORTED:
             span = widened(span, page.rows, stream.dated)
-        rows = boundary.new(page.rows, cursor.now)
-        del page
-        for item in rows_or_table(stream, rows):
-            yield item
+        yield boundary.new(page.rows, cursor.now)
     boundary.remember()
     if stream.name in REPORTED:
         known = dlt.current.source_state().setdefault("spent_dates", {})
         known[stream.name] = widened(span, [], stream.dated, known.get(stream.name))
 
 
-def whole_resource(context: Context, stream: Stream) -> DltResource:
-    """Return the resource of a list, or a record, that each run replaces."""
-    return dlt.resource(
-        whole_rows,
-        name=stream.name,
-        primary_key=stream.primary_key,
-        write_disposition="replace",
-    )(context, stream)
-
-
+@guarded
 async def whole_rows(context: Context, stream: Stream) -> Items:
-    """Yield all rows of a list, or the one record."""
-    async for item in context.guard(stream, _whole(context, stream)):
-        yield item
-
-
-async def _whole(context: Context, stream: Stream) -> Items:
+    """Yield all rows of a list, or the one record, which replace the table."""
     if stream.rows_in:
-        rows = await all_rows(context.client, stream)
+        yield await all_rows(context.client, stream)
     else:
-        rows = [await context.company()]
-    for item in rows_or_table(stream, rows):
-        yield item
+        yield [await context.company()]
 
 
-def yearly_resource(context: Context, stream: Stream) -> DltResource:
-    """Return the resource of a list that is replaced year by year."""
-    return dlt.resource(
-        yearly_rows,
-        name=stream.name,
-        merge_key=stream.merge_key,
-        columns={"deleted_at": {"hard_delete": True}},
-        write_disposition="merge",
-    )(context, stream)
-
-
+@guarded
 async def yearly_rows(context: Context, stream: Stream) -> Items:
-    """Yield the rows of this year and the last."""
-    async for item in context.guard(stream, _yearly(context, stream)):
-        yield item
-
-
-async def _yearly(context: Context, stream: Stream) -> Items:
+    """Yield the rows of this year and the last, which replace those of that year."""
     for year in years_due(date.today()):
         rows = await all_rows(context.client, stream, {"year": year})
-        found = [{**row, "year": year} for row in rows] or [
+        yield [{**row, "year": year} for row in rows] or [
             tombstone(stream, {"year": year})
         ]
-        for item in rows_or_table(stream, found):
-            yield item
 
 
 def backfill_resource(context: Context, stream: Stream) -> DltResource:
@@ -138,12 +93,9 @@ def backfill_resource(context: Context, stream: Stream) -> DltResource:
         allow_external_schedulers=scheduled,
         on_cursor_value_missing="include",
     )
-    return dlt.resource(
-        backfilled_rows,
-        name=stream.name,
-        primary_key=stream.primary_key,
-        write_disposition="merge",
-    )(context, stream, incremental)
+    rows = dlt.resource(backfilled_rows, **hints(stream))
+    resource: DltResource = rows(context, stream, incremental)
+    return resource
 
 
 async def backfilled_rows(
@@ -157,21 +109,19 @@ async def backfilled_rows(
             " leave out either end_date or the full refresh."
         )
     first, last = backfilled_days(context)
-    if first > last:
-        return
-    items = _backfilled(context, stream, first, last)
-    async for item in context.guard(stream, items):
-        yield item
+    if first <= last:
+        async for item in _spent_rows(context, stream, first, last):
+            yield item
 
 
-async def _backfilled(
+@guarded
+async def _spent_rows(
     context: Context, stream: Stream, first: date, last: date
 ) -> Items:
     # rows can come into the range by being edited, too: `updated_at` tells
     span = {"from": first, "to": last}
     async for page in pages(context.client, stream, span, "updated_at"):
-        for item in rows_or_table(stream, page.rows):
-            yield item
+        yield page.rows
 
 
 def backfilled_days(context: Context) -> Window:

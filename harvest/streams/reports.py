@@ -2,10 +2,9 @@
 
 from contextlib import aclosing
 from datetime import date  # noqa: I251
-from typing import Any, Dict, List, Sequence
+from typing import Dict, List, Sequence
 
 import dlt
-from dlt.extract import DltResource
 
 from ..api.pagination import all_rows, follow, in_order
 from ..exceptions import AccessRefused
@@ -15,15 +14,8 @@ from . import delta
 from .context import Context
 from .dlt_internals import is_limited, selected
 from .due import Span, days_covered, report_windows, widened, windows_due
-from .tables import rows_or_table, tombstone
-
-DAYS = "reported_days"
-"""The resource that tells the reports which days they cover."""
-
-
-def days_resource(context: Context) -> DltResource:
-    """Return the first and last day of what reports sum up. It is no table."""
-    return dlt.resource(reported_days, name=DAYS, selected=False)(context)
+from .guard import guarded
+from .tables import tombstone
 
 
 async def reported_days(context: Context) -> Items:
@@ -57,71 +49,30 @@ async def span_of(context: Context, stream: Stream) -> Span:
         return None
 
 
-def report_resource(
-    context: Context, stream: Stream, days: Any, again: Sequence[Window] = ()
-) -> DltResource:
-    """Return the resource of a report.
-
-    Args:
-        context (Context): The account.
-        stream (Stream): The report.
-        days (Any): The resource that yields the first and last day.
-        again (Sequence[Window]): Windows to read in place of those that are due.
-    """
-    return dlt.transformer(
-        report_rows,
-        data_from=days,
-        name=stream.name,
-        columns={
-            "period_start": {"merge_key": not context.delta},
-            "period_end": {"merge_key": not context.delta},
-            "deleted_at": {"hard_delete": True},
-        },
-        write_disposition="merge",
-    )(context, stream, again)
-
-
+@guarded
 async def report_rows(
-    days: Sequence[Window],
-    context: Context,
-    stream: Stream,
-    again: Sequence[Window] = (),
+    days: Sequence[Window], context: Context, stream: Stream
 ) -> Items:
-    """Yield the rows of the windows that are due."""
-    items = _report(context, stream, days[0], again)
-    async for item in context.guard(stream, items):
-        yield item
-
-
-async def _report(
-    context: Context, stream: Stream, days: Window, again: Sequence[Window]
-) -> Items:
+    """Yield the rows of the windows that are due, which replace those of the same."""
     state = dlt.current.resource_state(stream.name)
+    wanted = report_windows(context.report_period, *days[0])
     known = known_windows(context, stream, state)
-    if again:
-        due, wanted, outdated = [*again], [], []
-    else:
-        wanted = report_windows(context.report_period, *days)
-        today = date.today()
-        due = windows_due(wanted, known, today, context.report_lookback_days)
-        kept = _as_text(wanted)
-        # windows of another length, from before report_period was changed
-        outdated = [window for window in state.get("windows", []) if window not in kept]
+    due = windows_due(wanted, known, date.today(), context.report_lookback_days)
+    kept = _as_text(wanted)
+    # windows of another length, from before report_period was changed
+    outdated = [window for window in state.get("windows", []) if window not in kept]
     read_at = state.setdefault("read_at", {})
     for window in outdated:
         read_at.pop("/".join(window), None)
     if context.delta:
         delta.replace_windows(stream, [*due, *outdated])
-    async for item in _windows(context, stream, due, state):
-        yield item
+    async for rows in _windows(context, stream, due, state):
+        yield rows
     for window in outdated:
-        period = dict(zip(stream.merge_key, window, strict=True))
-        yield [tombstone(stream, period)]
-    for item in rows_or_table(stream, []):
-        yield item
-    if not again:
-        state["windows"] = _as_text(wanted)
-        state["include_fixed_fee"] = context.include_fixed_fee
+        yield [tombstone(stream, dict(zip(stream.merge_key, window, strict=True)))]
+    yield []
+    state["windows"] = kept
+    state["include_fixed_fee"] = context.include_fixed_fee
 
 
 async def _windows(
@@ -144,9 +95,7 @@ async def _windows(
                 rows = await all_rows(context.client, stream, params)
             period = dict(zip(stream.merge_key, map(str, window), strict=True))
             if rows:
-                found = [{**period, **row} for row in rows]
-                for item in rows_or_table(stream, found):
-                    yield item
+                yield [{**period, **row} for row in rows]
             elif list(period.values()) in known:
                 yield [tombstone(stream, period)]
 

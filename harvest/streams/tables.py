@@ -13,6 +13,19 @@ from .dlt_internals import takes_parquet
 from .values import storable
 
 
+def hints(stream: Stream) -> Dict[str, Any]:
+    """Return the name and the hints of a stream's resource."""
+    columns: Dict[str, Any] = {name: {"merge_key": True} for name in stream.merge_key}
+    if columns:
+        columns["deleted_at"] = {"hard_delete": True}
+    return {
+        "name": stream.name,
+        "primary_key": stream.primary_key,
+        "columns": columns,
+        "write_disposition": "replace" if stream.kind == "whole" else "merge",
+    }
+
+
 def rows_or_table(stream: Stream, rows: Rows) -> Iterator[Any]:
     """Yield rows as dlt should get them, or create the table if there is none yet."""
     if rows:
