@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import dlt
 import pyarrow as pa
 from dlt.common import Decimal
+from dlt.common.data_types import py_type_to_sc_type
 from dlt.common.normalizers.utils import generate_dlt_ids
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TColumnSchema
@@ -18,6 +19,10 @@ from .values import SCALE, Declared, as_text
 
 Columns = Dict[str, Sequence[Any]]
 """The values of each column, one for each row."""
+
+
+ARROW_TYPES = {"bool": "bool", "text": "string", "double": "double"}
+"""Arrow's names of the types that take values as they are, by dlt's names."""
 
 
 class ByRows(Exception):
@@ -53,10 +58,11 @@ def to_arrow(rows: Rows, schema: Schema, stream: Stream) -> pa.Table:
                 raise ByRows
             fields.append(pa.field(name, array.type, column.get("nullable", True)))
             arrays.append(array)
-        missing = {name for name in stream.primary_key if name in columns}
-        if missing - {each.name for each in fields}:
+        names = {each.name for each in fields}
+        lacks_key = {*stream.primary_key} & columns.keys() - names
+        if lacks_key or len(names) != len(fields):
             raise ByRows
-        return pa.Table.from_arrays(arrays, schema=_distinct(fields))
+        return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     except (pa.ArrowException, ArithmeticError, AttributeError, TypeError, ValueError):
         raise ByRows from None
 
@@ -125,16 +131,10 @@ def _inferred(schema: Schema, name: str, values: Sequence[Any]) -> TColumnSchema
     kind = kinds.pop()
     example = next(value for value in values if value is not None)
     detections = schema.settings.get("detections") or []
-    data_type = autodetect_sc_type(detections, kind, example) or _DATA_TYPES[kind]
+    data_type = autodetect_sc_type(detections, kind, example) or py_type_to_sc_type(
+        kind
+    )
     return {"name": name, "data_type": data_type, "nullable": True}
-
-
-_DATA_TYPES: Dict[type, Any] = {
-    bool: "bool",
-    int: "bigint",
-    str: "text",
-    Decimal: "decimal",
-}
 
 
 def _array(values: Sequence[Any], column: TColumnSchema) -> pa.Array:
@@ -151,19 +151,9 @@ def _array(values: Sequence[Any], column: TColumnSchema) -> pa.Array:
     if kind == "bigint":
         # in their own type first: made integers at once, decimals lose their fraction
         return pa.array(values).cast(pa.int64())
-    if kind not in _ARROW_TYPES:
+    if kind not in ARROW_TYPES:
         raise ByRows
-    return pa.array(values, _ARROW_TYPES[kind])
-
-
-_ARROW_TYPES = {"bool": "bool", "text": "string", "double": "double"}
-
-
-def _distinct(fields: List[pa.Field]) -> pa.Schema:
-    """Return the schema of a table, unless two fields have the same name in it."""
-    if len({each.name for each in fields}) != len(fields):
-        raise ByRows
-    return pa.schema(fields)
+    return pa.array(values, ARROW_TYPES[kind])
 
 
 def _required(name: str) -> pa.Field:

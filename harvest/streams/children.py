@@ -1,9 +1,9 @@
 """Parents and what is below them: transformers on a list that is read once for all."""
 
-from collections import Counter
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import date, datetime, timezone  # noqa: I251
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Counter, Dict, List, NamedTuple, Optional, Set
 
 import dlt
 from dlt.common import logger
@@ -23,44 +23,41 @@ from .guard import guard, guarded
 from .tables import hints, rows_or_table, tombstone
 
 
+@dataclass
 class Reading:
     """One reading of a list of parents, on behalf of several streams.
 
     Attributes:
         due (Dict[str, ParentsDue]): The parents that each stream asks for, by name.
         now (str): When the list was asked for, by Harvest's clock.
+        ended (bool): All pages of it were passed on.
+        boundary (Optional[Boundary]): Keeps rows that were read before from their own
+            table.
+        open (Counter[str]): Pages whose children are still to be read, by stream.
+        asked (Set[str]): Streams that any parent was asked for.
     """
 
-    def __init__(self, due: Dict[str, ParentsDue]) -> None:
-        self.due = due
-        self.now = ""
-        self.ended = False
-        self.boundary: Optional[Boundary] = None
-        self._open: Counter[str] = Counter()
-        self._asked: Set[str] = set()
-
-    def passed_on(self, children: List[Stream]) -> None:
-        """Count a page of parents that was passed on."""
-        self._open.update(child.name for child in children)
-
-    def asked(self, child: Stream) -> None:
-        """Note that the children of any parent were asked for."""
-        self._asked.add(child.name)
+    due: Dict[str, ParentsDue]
+    now: str = ""
+    ended: bool = False
+    boundary: Optional[Boundary] = None
+    open: Counter[str] = field(default_factory=Counter)
+    asked: Set[str] = field(default_factory=set)
 
     def close(self, child: Stream) -> None:
         """Count a page of parents whose children were read."""
-        self._open[child.name] -= 1
+        self.open[child.name] -= 1
         self.remember(child)
 
     def remember(self, child: Stream) -> None:
         """Note what was read, once the children of all parents have been."""
-        if not self.ended or self._open[child.name]:
+        if not self.ended or self.open[child.name]:
             return
         state = dlt.current.resource_state(child.name)
         everything = self.due[child.name].since is None
         if everything:
             state["walked_at"] = datetime.now(timezone.utc).isoformat()
-        if everything or child.name in self._asked:
+        if everything or child.name in self.asked:
             state["read_at"] = self.now
 
 
@@ -105,7 +102,7 @@ async def _listed(context: Context, parent: Stream) -> Items:
     stamp = "updated_at" if since else "created_at"
     async for page in pages(context.client, parent, {"updated_since": since}, stamp):
         reading.now = reading.now or page.now
-        reading.passed_on(children)
+        reading.open.update(child.name for child in children)
         item = ParentPage(reading, page.rows)
         # stored long before what is below its rows has been read
         del page
@@ -183,7 +180,7 @@ async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Item
     questions = questions_of(stream, parents)
     asked = [each for each in questions if parents[each[stream.parent_key]]]
     if asked:
-        reading.asked(stream)
+        reading.asked.add(stream.name)
     calls = (start_child(context, stream, values) for values in asked)
     async with aclosing(in_order(calls)) as answers:
         for values in questions:

@@ -1,7 +1,7 @@
 """The few things of dlt that it has no public name for, in one place to look after."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List, Mapping, Set
 
 import dlt
 from dlt.common.configuration.container import Container
@@ -22,20 +22,22 @@ def steps_of(resource: DltResource) -> List[Any]:
     return list(resource._pipe.steps)
 
 
-def selected() -> Dict[str, DltResource]:
-    """Return the resources that are read; none if one is read without its source."""
+def resources() -> Mapping[str, DltResource]:
+    """Return the resources of the source; none if one is read without it."""
     try:
-        return dict(dlt.current.source().resources.selected)
+        return dlt.current.source().resources
     except CurrentSourceNotAvailable:
         return {}
 
 
+def selected() -> Dict[str, DltResource]:
+    """Return the resources that are read."""
+    return {name: each for name, each in resources().items() if each.selected}
+
+
 def is_limited(name: str) -> bool:
     """Return whether `add_limit` ends a resource before all of it is read."""
-    try:
-        resource = dlt.current.source().resources.get(name)
-    except CurrentSourceNotAvailable:
-        return False
+    resource = resources().get(name)
     return resource is not None and resource.limit is not None
 
 
