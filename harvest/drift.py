@@ -12,7 +12,6 @@ from dlt.common import Decimal
 from dlt.common.schema import Schema
 from dlt.extract import DltSource
 
-from .api.decoding import Page
 from .api.running import run
 from .exceptions import AccessRefused, HarvestError, RecordDeleted
 from .settings import STREAMS, Stream
@@ -129,33 +128,23 @@ async def _look(context: Context, schema: Schema, stream: Stream) -> StreamDrift
 async def _rows_of(context: Context, stream: Stream) -> Rows:
     """Return the rows of one page of a stream, the first that has any."""
     if stream.parent:
-        above = await _first_page(context, STREAMS[stream.parent])
-        having = [row["id"] for row in above if has_children(stream, row)]
+        above = await context.page_of(STREAMS[stream.parent])
+        having = [row["id"] for row in above.rows if has_children(stream, row)]
         # some of all ages: the newest invoices are not paid yet
         some = having[:: len(having) // PARENTS or 1][:PARENTS]
         questions = questions_of(stream, some)
         starts = (start_child(context, stream, each) for each in questions)
     elif stream.kind in ("report", "yearly"):
-        years = (
-            _in_year(context, stream, year) for year in years_due(date.today())[::-1]
-        )
-        starts = (context.client.start(stream, params=year) for year in years)
+        years = reversed(years_due(date.today()))
+        asked = (_in_year(context, stream, year) for year in years)
+        starts = (context.client.start(stream, params=each) for each in asked)
     else:
-        return await _first_page(context, stream)
+        return (await context.page_of(stream)).rows
     for pending in starts:
         with suppress(RecordDeleted):
             if rows := (await pending.page()).rows:
                 return rows
     return []
-
-
-async def _first_page(context: Context, stream: Stream) -> Rows:
-    """Return the rows of a page of a list, which is read once for all that want it."""
-    page: Page = await context.run.once(
-        f"page of {stream.name}",
-        lambda: context.client.start(stream, params={}).page(),
-    )
-    return page.rows
 
 
 def _in_year(context: Context, stream: Stream, year: int) -> Row:

@@ -245,7 +245,7 @@ class _Planner:
             page = await self._ask(stream, {"updated_since": self._since(stream)})
             rows = page.rows
             if page.next_url and (last := page.body.get("links", {}).get("last")):
-                rows = [*rows, *(await self._ask(stream, {}, last)).rows]
+                rows = [*rows, *(await self.context.page_of(stream, path=last)).rows]
             return due.widened(None, rows, stream.dated, known)
         except AccessRefused:
             return known
@@ -270,14 +270,9 @@ class _Planner:
         known = {} if stream.name in self.anew else self.state.get(of, {})
         return dict(known.get(stream.name, {}))
 
-    async def _ask(self, stream: Stream, query: Row, path: str = "") -> Page:
+    async def _ask(self, stream: Stream, query: Row) -> Page:
         """Ask for one row, and thereby for the number of rows."""
-        params = None if path else {"per_page": 1, **query}
-        page: Page = await self.context.run.once(
-            f"{stream.path} {path} {query}",
-            lambda: self.context.client.start(stream, path, params).page(),
-        )
-        return page
+        return await self.context.page_of(stream, {"per_page": 1, **query})
 
 
 def _counted(stream: Stream, reads: str, answers: Sequence[Page]) -> Planned:

@@ -117,7 +117,7 @@ class Stream:
         return (*((self.parent_key,) if self.parent else ()), *years)
 
 
-_USERS: Dict[str, Any] = dict(kind="child", parent="users", permission=ADMINISTRATOR)
+_PEOPLE: Dict[str, Any] = {"permission": ADMINISTRATOR}
 _EXPENSES: Dict[str, Any] = {"feature": "expense_feature"}
 _INVOICES: Dict[str, Any] = {"feature": "invoice_feature", "permission": INVOICES}
 _ESTIMATES: Dict[str, Any] = {"feature": "estimate_feature", "permission": INVOICES}
@@ -133,6 +133,12 @@ _CLIENT_OF_PROJECT = (
     "fee",
 )
 _PERSON = ("first_name", "last_name", "is_contractor", "weekly_capacity", "avatar_url")
+
+
+def _child(name: str, parent: str, **facts: Any) -> Stream:
+    """Return `invoice_messages`, which is at `/invoices/{id}/messages`."""
+    last = name.removeprefix(f"{parent[:-1]}_")
+    return Stream(name, f"/{parent}/{{id}}/{last}", "child", parent=parent, **facts)
 
 
 def _report(name: str, report: Report, **facts: Any) -> Stream:
@@ -168,21 +174,21 @@ _ALL = (
     Stream("user_assignments", "/user_assignments"),
     Stream("roles", "/roles", "whole", permission=ADMINISTRATOR),
     Stream("users", "/users", permission=ADMINISTRATOR, described_by=_PERSON),
-    Stream("billable_rates", "/users/{id}/billable_rates", **_USERS),
-    Stream("cost_rates", "/users/{id}/cost_rates", **_USERS),
-    Stream(
+    _child("billable_rates", "users", **_PEOPLE),
+    _child("cost_rates", "users", **_PEOPLE),
+    _child(
         "project_assignments",
-        "/users/{id}/project_assignments",
+        "users",
         refers_to={"project__id": "projects"},
-        **_USERS,
+        **_PEOPLE,
     ),
-    Stream(
+    _child(
         "teammates",
-        "/users/{id}/teammates",
+        "users",
         key=("user_id", "id"),
         parent_role="manager",
         feature="team_feature",
-        **_USERS,
+        **_PEOPLE,
     ),
     Stream(
         "time_entries",
@@ -203,29 +209,11 @@ _ALL = (
         "expense_categories", "/expense_categories", described_by=("name",), **_EXPENSES
     ),
     Stream("invoices", "/invoices", **_INVOICES, **_ISSUED),
-    Stream(
-        "invoice_messages",
-        "/invoices/{id}/messages",
-        "child",
-        parent="invoices",
-        **_INVOICES,
-    ),
-    Stream(
-        "invoice_payments",
-        "/invoices/{id}/payments",
-        "child",
-        parent="invoices",
-        **_INVOICES,
-    ),
+    _child("invoice_messages", "invoices", **_INVOICES),
+    _child("invoice_payments", "invoices", **_INVOICES),
     Stream("invoice_item_categories", "/invoice_item_categories", **_INVOICES),
     Stream("estimates", "/estimates", **_ESTIMATES, **_ISSUED),
-    Stream(
-        "estimate_messages",
-        "/estimates/{id}/messages",
-        "child",
-        parent="estimates",
-        **_ESTIMATES,
-    ),
+    _child("estimate_messages", "estimates", **_ESTIMATES),
     Stream("estimate_item_categories", "/estimate_item_categories", **_ESTIMATES),
     Stream("pto_requests", "/pto/requests", dated="start_date", **_PAID_TIME_OFF),
     Stream("pto_types", "/pto/types", **_PAID_TIME_OFF),

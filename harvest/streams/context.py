@@ -12,6 +12,7 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltSource
 
 from ..api.client import HarvestClient
+from ..api.decoding import Page
 from ..exceptions import AccessRefused, HarvestError
 from ..settings import COMPANY, STREAMS, Stream
 from ..typing import Row
@@ -126,6 +127,23 @@ class Context:
         roles = user.get("access_roles")
         known = sorted(map(str, roles)) if isinstance(roles, list) else []
         return {"id": user.get("id"), "access_roles": known}
+
+    async def page_of(
+        self, stream: Stream, params: Optional[Row] = None, path: str = ""
+    ) -> Page:
+        """Return the first page of a stream, which is asked for once, and kept.
+
+        Args:
+            stream (Stream): What is read.
+            params (Optional[Row]): Query parameters.
+            path (str): An address, with its parameters, in place of the stream's.
+        """
+        query = None if path else params or {}
+        page: Page = await self.run.once(
+            f"{path or stream.path} {query}",
+            lambda: self.client.start(stream, path, query).page(),
+        )
+        return page
 
     async def company(self) -> Row:
         """Return the account's settings."""

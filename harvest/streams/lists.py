@@ -1,7 +1,7 @@
 """Lists, what is replaced as a whole, and backfills."""
 
 from datetime import date, timedelta  # noqa: I251
-from typing import Any, Sequence
+from typing import Any
 
 import dlt
 from dlt.extract import DltResource
@@ -88,7 +88,7 @@ def backfill_resource(context: Context, stream: Stream) -> DltResource:
         stream.dated,
         initial_value=_first_day(context),
         end_value=date.max if scheduled else _as_day(context.end_date),
-        last_value_func=_latest,
+        last_value_func=lambda days: max(map(_as_day, days)),
         range_end="closed",
         allow_external_schedulers=scheduled,
         on_cursor_value_missing="include",
@@ -143,10 +143,6 @@ def backfilled_days(context: Context) -> Window:
 
 def _first_day(context: Context) -> date:
     return _as_day((context.start_date or "0001-01-01")[:10])
-
-
-def _latest(days: Sequence[Any]) -> date:
-    return max(map(_as_day, days))
 
 
 def _as_day(value: Any) -> date:

@@ -58,7 +58,7 @@ async def report_rows(
     wanted = report_windows(context.report_period, *days[0])
     known = known_windows(context, stream, state)
     due = windows_due(wanted, known, date.today(), context.report_lookback_days)
-    kept = _as_text(wanted)
+    kept = [[str(day) for day in window] for window in wanted]
     # windows of another length, from before report_period was changed
     outdated = [window for window in state.get("windows", []) if window not in kept]
     read_at = state.setdefault("read_at", {})
@@ -115,7 +115,3 @@ def window_params(context: Context, stream: Stream, window: Window) -> Row:
     if stream.fixed_fees and context.include_fixed_fee:
         params["include_fixed_fee"] = "true"
     return params
-
-
-def _as_text(windows: Sequence[Window]) -> List[List[str]]:
-    return [[str(day) for day in window] for window in windows]
