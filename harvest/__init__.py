@@ -13,7 +13,7 @@ from .streams import delta
 from .streams.arguments import context_from, declare_tables
 from .streams.children import child_rows, listing_resource, parent_resource
 from .streams.lists import (
-    backfill_resource,
+    backfilled_rows,
     list_resource,
     whole_rows,
     yearly_rows,
@@ -119,7 +119,7 @@ def harvest_source(
         if context.end_date:
             if not stream.backfilled:
                 continue
-            resource = backfill_resource(context, stream)
+            resource = dlt.resource(backfilled_rows, **hints(stream))(context, stream)
         elif stream.kind == "whole":
             resource = dlt.resource(whole_rows, **hints(stream))(context, stream)
         elif stream.kind == "yearly":

@@ -14,10 +14,8 @@ from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException, SignalReceivedException
 from dlt.common.schema.exceptions import DataValidationError
-from dlt.extract.incremental.exceptions import ExternalSchedulerNotAvailable
 
 from .. import HarvestError
-from ..streams.lists import NO_INTERVAL
 
 TOLD = (
     (
@@ -252,7 +250,6 @@ SENTENCES: Tuple[Tuple[Type[BaseException], Callable[[Any], Optional[str]]], ...
     (ConfigValueCannotBeCoercedException, _wrong_kind),
     (ConfigFieldMissingException, _missing_setting),
     (TomlProviderReadException, _toml_trouble),
-    (ExternalSchedulerNotAvailable, lambda error: NO_INTERVAL),
     (MissingDependencyException, _missing_package),
     (UnknownDestinationModule, _no_destination),
     (DataValidationError, _frozen),

@@ -1,7 +1,6 @@
 """Lists, what is replaced as a whole, and backfills."""
 
 from datetime import date, timedelta  # noqa: I251
-from typing import Any
 
 import dlt
 from dlt.extract import DltResource
@@ -19,10 +18,6 @@ from .tables import hints, tombstone
 
 INTERVAL = "interval"
 """`end_date` of a backfill whose days are those of an orchestrator's interval."""
-NO_INTERVAL = (
-    "end_date is 'interval', but nothing tells which: set DLT_INTERVAL_START and"
-    " DLT_INTERVAL_END, or run it as a task of Airflow."
-)
 
 
 def list_resource(context: Context, stream: Stream) -> DltResource:
@@ -78,30 +73,11 @@ async def yearly_rows(context: Context, stream: Stream) -> Items:
         ]
 
 
-def backfill_resource(context: Context, stream: Stream) -> DltResource:
-    """Return the resource of a list from `start_date` to `end_date`, merged by key.
+async def backfilled_rows(context: Context, stream: Stream) -> Items:
+    """Yield the rows of a backfill's days, which are merged by key.
 
     It knows nothing of other runs, and leaves nothing behind for them but rows.
     """
-    scheduled = context.end_date == INTERVAL
-    incremental = dlt.sources.incremental[date](
-        stream.dated,
-        initial_value=_first_day(context),
-        end_value=date.max if scheduled else _as_day(context.end_date),
-        last_value_func=lambda days: max(map(_as_day, days)),
-        range_end="closed",
-        allow_external_schedulers=scheduled,
-        on_cursor_value_missing="include",
-    )
-    rows = dlt.resource(backfilled_rows, **hints(stream))
-    resource: DltResource = rows(context, stream, incremental)
-    return resource
-
-
-async def backfilled_rows(
-    context: Context, stream: Stream, spent_date: dlt.sources.incremental[date]
-) -> Items:
-    """Yield the rows of a backfill's days."""
     resource = dlt.current.source().resources[stream.name]
     if resource.write_disposition == "replace":
         raise HarvestError(
@@ -130,20 +106,15 @@ def backfilled_days(context: Context) -> Window:
     Raises:
         HarvestError: They are those of an orchestrator's interval, and there is none.
     """
-    first = _first_day(context)
-    if context.end_date != INTERVAL:
-        return first, _as_day(context.end_date)
+    first = date.fromisoformat((context.start_date or "0001-01-01")[:10])
+    if context.end_date and context.end_date != INTERVAL:
+        return first, date.fromisoformat(context.end_date)
     interval = dlt.current.interval()
     if interval is None:
-        raise HarvestError(NO_INTERVAL)
+        raise HarvestError(
+            "end_date is 'interval', but nothing tells which: set DLT_INTERVAL_START"
+            " and DLT_INTERVAL_END, or run it as a task of Airflow."
+        )
     # its end is the beginning of the next one
     last = max(interval[0], interval[1] - timedelta(microseconds=1))
     return max(first, interval[0].date()), last.date()
-
-
-def _first_day(context: Context) -> date:
-    return _as_day((context.start_date or "0001-01-01")[:10])
-
-
-def _as_day(value: Any) -> date:
-    return value if isinstance(value, date) else date.fromisoformat(value)
