@@ -135,8 +135,12 @@ async def _rows_of(context: Context, stream: Stream) -> Rows:
         questions = questions_of(stream, some)
         starts = (start_child(context, stream, each) for each in questions)
     elif stream.kind in ("report", "yearly"):
-        years = reversed(years_due(date.today()))
-        asked = (_in_year(context, stream, year) for year in years)
+        asked = (
+            window_params(context, stream, (date(year, 1, 1), date(year, 12, 31)))
+            if stream.report
+            else {"year": year}
+            for year in reversed(years_due(date.today()))
+        )
         starts = (context.client.start(stream, params=each) for each in asked)
     else:
         return (await context.page_of(stream)).rows
@@ -145,13 +149,6 @@ async def _rows_of(context: Context, stream: Stream) -> Rows:
             if rows := (await pending.page()).rows:
                 return rows
     return []
-
-
-def _in_year(context: Context, stream: Stream, year: int) -> Row:
-    """Return the filter for what a stream has of a year."""
-    if stream.report:
-        return window_params(context, stream, (date(year, 1, 1), date(year, 12, 31)))
-    return {"year": year}
 
 
 def kind_of(value: Any) -> str:

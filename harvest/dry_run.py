@@ -16,7 +16,7 @@ from .exceptions import AccessRefused, HarvestError
 from .settings import COMPANY, FAMILIES, PER_PAGE, REPORTED, STREAMS, Stream
 from .streams import due
 from .streams.children import due_of, has_children, questions_of
-from .streams.context import SEES_LESS, Context, context_of, lacking, refusal
+from .streams.context import Context, context_of, lacking, refusal
 from .streams.lists import backfilled_days
 from .streams.reports import known_windows
 from .typing import Row
@@ -146,18 +146,16 @@ class _Planner:
         return [owner, *(planned for each in found for planned in each)]
 
     async def _plan(self, stream: Stream) -> List[Planned]:
-        owner = await self.context.owner()
+        await self.context.owner()
         family = self._family(stream)
         try:
             if stream is COMPANY:
                 return await self._company()
             if not family and stream.name not in self.names:
                 return []
-            if await self.context.lacks(stream):
-                return [_nothing(each, lacking(stream)) for each in family]
-            as_much = due.sees_as_much(owner, self._known(stream, "owners") or None)
-            if stream.kind in ("whole", "report", "yearly") and not as_much:
-                return [_nothing(stream, SEES_LESS)]
+            before = self._known(stream, "owners") or None
+            if why := await self.context.why_not(stream, before):
+                return [_nothing(each, why) for each in family]
             return await self._read(stream, family)
         except AccessRefused as refused:
             why = refusal(stream, refused)

@@ -3,7 +3,7 @@
 import logging
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Iterator, Optional
+from typing import Any, Callable, ContextManager, Iterator, List, Optional
 
 import dlt
 import duckdb
@@ -176,20 +176,16 @@ def _no_empty_file(database: Optional[Path]) -> Iterator[None]:
     try:
         yield
     finally:
-        if database and is_new and _is_empty(database):
-            for file in (database, Path(f"{database}.lock")):
-                with suppress(OSError):
-                    file.unlink()
+        # also none that is not there, nor one that another program has open
+        with suppress(duckdb.Error, OSError):
+            if database and is_new and not _tables_in(database):
+                database.unlink()
+                Path(f"{database}.lock").unlink()
 
 
-def _is_empty(database: Path) -> bool:
-    tables = "SELECT 1 FROM duckdb_tables() LIMIT 1"
-    try:
-        with duckdb.connect(str(database), read_only=True) as connection:
-            return not connection.execute(tables).fetchall()
-    except duckdb.Error:
-        # such as that there is no file
-        return False
+def _tables_in(database: Path) -> List[Any]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.execute("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchall()
 
 
 def _replace_at_once(pipeline: dlt.Pipeline) -> None:

@@ -162,10 +162,6 @@ def _result_in_words(result: Result) -> Iterator[str]:
     yield f"{streams}, {_counted(result.requests, 'request')}: {counts}."
 
 
-def _drift_as_data(found: List[StreamDrift]) -> Row:
-    return {"streams": [asdict(each) for each in found]}
-
-
 def _drift_in_words(found: List[StreamDrift]) -> Iterator[str]:
     yield f"{'stream':<26}{'rows':>8}   what Harvest sends, against the schema"
     for each in found:
@@ -193,6 +189,6 @@ FORMS: Dict[type, Tuple[Callable[[Any], Row], Callable[[Any], Iterator[str]]]] =
     Loaded: (_loaded_as_data, _loaded_in_words),
     Forecast: (_forecast_as_data, _forecast_in_words),
     Result: (_result_as_data, _result_in_words),
-    list: (_drift_as_data, _drift_in_words),
+    list: (lambda found: {"streams": [*map(asdict, found)]}, _drift_in_words),
 }
 """The two forms of the report on each outcome: plain data, and words."""

@@ -17,6 +17,7 @@ from ..exceptions import AccessRefused, HarvestError
 from ..settings import COMPANY, STREAMS, Stream
 from ..typing import Row
 from .dlt_internals import absent_lists
+from .due import sees_as_much
 
 SEES_LESS = (
     "the token's owner may see less than the one who loaded it, and each run replaces"
@@ -163,6 +164,18 @@ class Context:
         except AccessRefused:
             return False
         return company.get(stream.feature) is False
+
+    async def why_not(self, stream: Stream, before: Optional[Row]) -> str:
+        """Return why a stream is left out; nothing if it is read.
+
+        Args:
+            stream (Stream): The stream.
+            before (Optional[Row]): The owner of the token that loaded its rows.
+        """
+        replaced = stream.kind in ("whole", "report", "yearly")
+        if replaced and not sees_as_much(await self.owner(), before):
+            return SEES_LESS
+        return lacking(stream) if await self.lacks(stream) else ""
 
     async def has_section(self, stream: Stream) -> None:
         """Ask whether the account has the section of Harvest that a stream is in.

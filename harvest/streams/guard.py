@@ -13,7 +13,7 @@ from dlt.extract import DltResource
 from ..exceptions import AccessRefused, HarvestError
 from ..settings import FAMILIES, STREAMS, Stream
 from ..typing import Items, Row
-from .context import SEES_LESS, Context, lacking, refusal
+from .context import SEES_LESS, Context, refusal
 from .dlt_internals import (
     collector,
     create_tables,
@@ -128,11 +128,9 @@ async def _why_not(context: Context, stream: Stream, names: Sequence[str]) -> st
     for name in names:
         if is_refresh() or sees_as_much(owner, owners.get(name)):
             owners[name] = owner
-        elif STREAMS[name].kind in ("whole", "report", "yearly"):
-            return SEES_LESS
     if stream.optional and stream.parent:
         await context.has_section(stream)
-    return lacking(stream) if await context.lacks(stream) else ""
+    return await context.why_not(stream, owners.get(stream.name))
 
 
 def _skip(context: Context, resources: Sequence[DltResource], why: str) -> None:
