@@ -59,10 +59,7 @@ def execute(
     if options.command == "drift":
         return drift(source)
     where = (pipeline, options.destination, options.dataset)
-    if options.dry_run:
-        with opened(*where) as ready:
-            return forecast(ready, source, options.full_refresh, options.deep)
-    if options.command == "load":
+    if options.command == "load" and not options.dry_run:
         return load(
             source,
             *where,
@@ -72,11 +69,13 @@ def execute(
             deep=options.deep,
             progress=progress,
         )
-    if context_of(source).end_date:
+    if context_of(source).end_date and not options.dry_run:
         raise HarvestError(
             "end_date is for loading, but verify compares all days: leave it out."
         )
     with opened(*where) as ready:
+        if options.dry_run:
+            return forecast(ready, source, options.full_refresh, options.deep)
         return verify(ready, source, options.deep)
 
 

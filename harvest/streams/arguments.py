@@ -21,6 +21,7 @@ from ..api.session import Session
 from ..exceptions import HarvestError
 from ..settings import STREAMS
 from .context import Context
+from .due import utc
 from .lists import INTERVAL
 
 SIGN_IN = ("access_token", "client_id", "client_secret", "refresh_token")
@@ -165,8 +166,7 @@ def _moment(name: str, value: Optional[str]) -> Optional[str]:
     if value is None:
         return None
     try:
-        # strftime leaves the zeros out of the year 0203
-        return f"{ensure_pendulum_datetime(value).isoformat()[:19]}Z"
+        return utc(ensure_pendulum_datetime(value))
     except (ValueError, TypeError):
         raise HarvestError(
             f"{name} is '{value}', but must be a date such as 2024-01-31."

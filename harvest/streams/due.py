@@ -26,6 +26,12 @@ class ParentsDue(NamedTuple):
     again: bool
 
 
+def utc(moment: datetime) -> str:
+    """Return a moment as Harvest writes it: to the second, in UTC."""
+    # strftime leaves the zeros out of the year 0203
+    return f"{moment.isoformat()[:19]}Z"
+
+
 def second_before(cursor: Optional[str]) -> Optional[str]:
     """Return an `updated_since` that covers the cursor's own second in any case.
 
@@ -36,7 +42,7 @@ def second_before(cursor: Optional[str]) -> Optional[str]:
         return None
     try:
         moment = datetime.fromisoformat(cursor.replace("Z", "+00:00"))
-        return _iso(moment - timedelta(seconds=1))
+        return utc(moment - timedelta(seconds=1))
     except (ValueError, OverflowError):
         return None
 
@@ -161,11 +167,6 @@ def sees_as_much(owner: Row, before: Optional[Row]) -> bool:
         before (Optional[Dict[str, Any]]): The same of who loaded; None if nobody did.
     """
     return before is None or owner == before or "administrator" in owner["access_roles"]
-
-
-def _iso(moment: datetime) -> str:
-    # strftime leaves the zeros out of the year 0203
-    return f"{moment.isoformat()[:19]}Z"
 
 
 def _day(value: Any) -> Optional[str]:

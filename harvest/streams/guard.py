@@ -116,8 +116,8 @@ def _prepare(resource: DltResource) -> None:
     if resource.write_disposition == "skip":
         # it was left out the last time that this source was used
         resource.custom_metrics.pop("skipped", None)
-        usual = hints(STREAMS[resource.name])
-        resource.apply_hints(write_disposition=usual["write_disposition"])
+        usual = hints(STREAMS[resource.name])["write_disposition"]
+        resource.apply_hints(write_disposition=usual)
 
 
 async def _why_not(context: Context, stream: Stream, names: Sequence[str]) -> str:
