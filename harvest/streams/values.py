@@ -160,9 +160,7 @@ def as_text(value: Any) -> Optional[str]:
     """
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-        return str(value)
-    return json.dumps(value, default=str)
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, default=str)
 
 
 def fit(value: Any, data_type: Optional[str]) -> Any:
