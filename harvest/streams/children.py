@@ -187,20 +187,22 @@ async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Item
             rows: Optional[Rows] = []
             if parents[values[stream.parent_key]]:
                 rows = await rows_below(context, stream, await answers.__anext__())
-            if rows is not None:
-                yield _family(context, stream, values, rows, due.again)
+            if found := _family(context, stream, values, rows, due.again):
+                yield found
     yield []
     reading.close(stream)
 
 
 def _family(
-    context: Context, stream: Stream, values: Row, rows: Rows, again: bool
+    context: Context, stream: Stream, values: Row, rows: Optional[Rows], again: bool
 ) -> Rows:
     """Return the rows of one parent, or what removes those that it had."""
-    found = [{**values, **row} for row in rows]
+    found = [{**values, **row} for row in rows or ()]
     if context.delta:
         return delta.identified(stream, found)
-    return found or ([tombstone(stream, values)] if again else [])
+    if again and rows == []:
+        return [tombstone(stream, values)]
+    return found
 
 
 async def rows_below(
