@@ -121,7 +121,7 @@ _PEOPLE: Dict[str, Any] = {"permission": ADMINISTRATOR}
 _EXPENSES: Dict[str, Any] = {"feature": "expense_feature"}
 _INVOICES: Dict[str, Any] = {"feature": "invoice_feature", "permission": INVOICES}
 _ESTIMATES: Dict[str, Any] = {"feature": "estimate_feature", "permission": INVOICES}
-_PAID_TIME_OFF: Dict[str, Any] = {"optional": "paid time off"}
+_PAID_TIME_OFF = "paid time off"
 _SPENT: Dict[str, Any] = {"dated": "spent_date", "backfilled": True}
 _ISSUED: Dict[str, Any] = {"dated": "issue_date", "amount": "amount"}
 _CLIENT_OF_PROJECT = (
@@ -139,6 +139,13 @@ def _child(name: str, parent: str, **facts: Any) -> Stream:
     """Return `invoice_messages`, which is at `/invoices/{id}/messages`."""
     last = name.removeprefix(f"{parent[:-1]}_")
     return Stream(name, f"/{parent}/{{id}}/{last}", "child", parent=parent, **facts)
+
+
+def _pto(name: str, **facts: Any) -> Stream:
+    """Return `pto_types`, which is at `/pto/types`."""
+    return Stream(
+        name, f"/{name.replace('_', '/', 1)}", optional=_PAID_TIME_OFF, **facts
+    )
 
 
 def _report(name: str, report: Report, **facts: Any) -> Stream:
@@ -215,22 +222,12 @@ _ALL = (
     Stream("estimates", "/estimates", **_ESTIMATES, **_ISSUED),
     _child("estimate_messages", "estimates", **_ESTIMATES),
     Stream("estimate_item_categories", "/estimate_item_categories", **_ESTIMATES),
-    Stream("pto_requests", "/pto/requests", dated="start_date", **_PAID_TIME_OFF),
-    Stream("pto_types", "/pto/types", **_PAID_TIME_OFF),
-    Stream(
-        "pto_holiday_calendars", "/pto/holiday_calendars", "whole", **_PAID_TIME_OFF
-    ),
-    Stream("pto_work_schedules", "/pto/work_schedules", "whole", **_PAID_TIME_OFF),
-    Stream(
-        "pto_assignments",
-        "/pto/assignments",
-        "whole",
-        key=("user__id",),
-        **_PAID_TIME_OFF,
-    ),
-    Stream(
-        "pto_allocations", "/pto/allocations", "yearly", per_year=True, **_PAID_TIME_OFF
-    ),
+    _pto("pto_requests", dated="start_date"),
+    _pto("pto_types"),
+    _pto("pto_holiday_calendars", kind="whole"),
+    _pto("pto_work_schedules", kind="whole"),
+    _pto("pto_assignments", kind="whole", key=("user__id",)),
+    _pto("pto_allocations", kind="yearly", per_year=True),
     Stream(
         "pto_balances",
         "/pto/balances",
@@ -240,7 +237,7 @@ _ALL = (
         params={"user_id": "{id}"},
         parent="users",
         per_year=True,
-        **_PAID_TIME_OFF,
+        optional=_PAID_TIME_OFF,
     ),
     _time("time_clients", "project", "client_id"),
     _time("time_projects", "project", "project_id"),

@@ -3,14 +3,21 @@
 It is for whoever runs the source as it is; nothing else in `harvest/` imports it.
 """
 
-from typing import Any, List, Optional
+from typing import Callable, List, Optional
+
+import dlt
+from dlt.extract import DltSource
 
 from .options import parse
 
 __all__ = ["main"]
 
 
-def main(pipeline: Any, source: Any, arguments: Optional[List[str]] = None) -> int:
+def main(
+    pipeline: Callable[[], dlt.Pipeline],
+    source: Callable[..., DltSource],
+    arguments: Optional[List[str]] = None,
+) -> int:
     """Do what the command line says.
 
     Args:
