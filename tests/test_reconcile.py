@@ -573,6 +573,23 @@ def test_marking(server: Server, destination: str) -> None:
     copy.check("time_clients", "uninvoiced", names=False)
 
 
+def test_lists_of_a_marked_row_keep_their_order(copy: Copy) -> None:
+    """Whatever order the database has them in."""
+    copy.of("invoices", "tasks")
+    copy.begin()
+    items = "{}invoices__line_items"
+    sql(copy, f"CREATE TABLE {{}}turned AS SELECT * FROM {items} ORDER BY _dlt_list_idx DESC")
+    sql(copy, f"DELETE FROM {items}")
+    sql(copy, f"INSERT INTO {items} SELECT * FROM {{}}turned")
+    several = next(r for r in copy.server.account.rows("invoices") if len(r["line_items"]) > 1)
+    copy.server.account.delete("invoices", several["id"])
+    repair(copy, deleted="mark")
+    marked = copy.rows("invoices")[several["id"],]
+    assert marked["deleted_at"]
+    found = [item["id"] for item in marked["line_items"]]
+    assert found == [item["id"] for item in several["line_items"]]
+
+
 @pytest.mark.long
 def test_a_marked_row_that_comes_back(copy: Copy) -> None:
     copy.of("time_entries", "tasks")
@@ -649,6 +666,24 @@ def test_long_lists(long: Account, destination: str) -> None:
         heal(copy, *streams)
         copy.check("time_projects", "uninvoiced", names=False)
         assert check(copy, *streams).equal
+
+
+@pytest.mark.long
+def test_rows_from_before_the_start_in_a_long_list(long: Account) -> None:
+    """A backfill has brought them: the list from `start_date` on shows them no more."""
+    rows = long.rows("time_entries")
+    start = sorted(row["updated_at"] for row in rows)[500][:10]
+    older = [row for row in rows if row["updated_at"] < start]
+    first, last = (str(each(row["spent_date"] for row in older)) for each in (min, max))
+    with Server(long, limits=False) as server:
+        copy = Copy(server, start_date=start)
+        copy.run("time_entries")
+        copy.run("time_entries", start_date=first, end_date=last)
+        assert len(copy.table("time_entries")) == len(rows)
+        gone = next(row["id"] for row in rows if row["spent_date"] == last)
+        long.delete("time_entries", gone)
+        (found,) = check(copy, "time_entries").comparisons
+        assert found.deleted == {(gone,)}
 
 
 @pytest.mark.long

@@ -173,7 +173,8 @@ class StoredTables:
         inside = f"SELECT t._dlt_id FROM {self.source(table, condition)}"
         within = f"t._dlt_parent_id IN ({inside})"
         for name in filter(self.count, self.lists_of(table)):
-            for row in self.rows(name, within):
+            rows = self.rows(name, within)
+            for row in sorted(rows, key=lambda row: int(row["_dlt_list_idx"])):
                 yield name, row
             yield from self.rows_below(name, within)
 

@@ -57,17 +57,12 @@ class ListComparison(StreamRows):
             rows = self._stored.query(f"SELECT SUM(t.{stream.amount}) FROM {source}")
             found.amount_here = as_decimal(rows[0][0])
         most = WHOLE_PAGES if stream.summed_by and not check.deep else None
-        is_read = await self._read({}, most)
-        if not is_read:
+        if not await self._read({}, most):
             await self._compare_figures()
-        await self._find_deleted(is_read)
+        await self._find_deleted()
 
-    async def _find_deleted(self, is_read: bool) -> None:
-        """Find what is deleted, and what is deleted with it.
-
-        Args:
-            is_read (bool): The whole list was read.
-        """
+    async def _find_deleted(self) -> None:
+        """Find what is deleted, and what is deleted with it."""
         check, found, stream = self._check, self._found, self._stream
         links = [
             (each.name, column)
@@ -79,7 +74,8 @@ class ListComparison(StreamRows):
             # a record that others name and that is not here can be deleted, too
             self._doubtful.extend(key for (key,) in self._stored.keys(child, [column]))
         deleted = not_in(self._doubtful, self._seen)
-        if deleted and (check.proof or (is_read and self._params)):
+        # what is older than the start is not in the list, and need not be deleted
+        if deleted and (check.proof or self._params):
             deleted = await self._prove(deleted)
         if not deleted:
             return
