@@ -10,6 +10,7 @@ from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy, truth
 from tests.helpers import long_account, long_server, sentence, snapshot
+from tests.lakes import Delta
 from tests.script import environment, run
 
 FEW = ("company", "clients", "roles", "users", "cost_rates", "invoices", "time_team")
@@ -224,6 +225,23 @@ def test_a_source_that_is_used_again_reads_what_it_left_out(copy: Copy) -> None:
     copy.pipeline.run(source)
     assert not copy.skipped()
     copy.check(*streams)
+
+
+@pytest.mark.long
+def test_a_delta_table_that_was_left_out_is_replaced_again(server: Server) -> None:
+    """Merged, its lists would keep the items of before."""
+    copy = Delta(server).of("invoices", "tasks")
+    copy.run()
+    source = copy.source()
+    server.forbidden = {"invoices"}
+    copy.pipeline.run(source)
+    server.forbidden = set()
+    invoice = next(row for row in server.account.rows("invoices") if len(row["line_items"]) > 1)
+    server.account.edit("invoices", invoice["id"], line_items=invoice["line_items"][:-1])
+    copy.pipeline.run(source)
+    copy.check("invoices")
+    items = sum(len(row["line_items"]) for row in server.account.rows("invoices"))
+    assert len(copy.table("invoices__line_items")) == items
 
 
 @pytest.mark.long

@@ -13,6 +13,7 @@ from dlt.extract import DltResource
 from ..exceptions import AccessRefused, HarvestError
 from ..settings import FAMILIES, STREAMS, Stream
 from ..typing import Items, Row
+from . import delta
 from .context import SEES_LESS, Context, refusal
 from .dlt_internals import (
     collector,
@@ -65,7 +66,7 @@ async def guard(context: Context, stream: Stream, items: Items) -> Items:
     names = [each.name for each in resources] or [stream.name]
     _claim(context, names)
     for resource in resources:
-        _prepare(resource)
+        _prepare(context, resource)
     try:
         if run.skipped.keys() >= {*names}:
             return
@@ -109,15 +110,17 @@ def _claim(context: Context, names: Sequence[str]) -> None:
                 )
 
 
-def _prepare(resource: DltResource) -> None:
+def _prepare(context: Context, resource: DltResource) -> None:
     """Give a resource the hints of this run."""
     if takes_parquet():
         resource.apply_hints(file_format="parquet")
     if resource.write_disposition == "skip":
         # it was left out the last time that this source was used
         resource.custom_metrics.pop("skipped", None)
-        usual = hints(STREAMS[resource.name])["write_disposition"]
-        resource.apply_hints(write_disposition=usual)
+        stream = STREAMS[resource.name]
+        resource.apply_hints(write_disposition=hints(stream)["write_disposition"])
+        if context.delta:
+            delta.adapt(stream, resource)
 
 
 async def _why_not(context: Context, stream: Stream, names: Sequence[str]) -> str:
