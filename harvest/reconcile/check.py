@@ -70,7 +70,8 @@ class SourceState:
 
     def read_at(self, report: str, window: Window) -> Optional[str]:
         """Return when a window was read, by Harvest's clock."""
-        return dict(self.of(report).get("read_at", {})).get(name_of(window))
+        read_at: Dict[str, str] = self.of(report).get("read_at", {})
+        return read_at.get(name_of(window))
 
     def look(self, report: str, window: Window) -> Optional[str]:
         """Return the digest of a window, if it was not read again since then."""

@@ -33,7 +33,7 @@ class Reading:
         ended (bool): All pages of it were passed on.
         boundary (Optional[Boundary]): Keeps rows that were read before from their own
             table.
-        open (Counter[str]): Pages whose children are still to be read, by stream.
+        pending (Counter[str]): Pages whose children are still to be read, by stream.
         asked (Set[str]): Streams that any parent was asked for.
     """
 
@@ -41,17 +41,17 @@ class Reading:
     now: str = ""
     ended: bool = False
     boundary: Optional[Boundary] = None
-    open: Counter[str] = field(default_factory=Counter)
+    pending: Counter[str] = field(default_factory=Counter)
     asked: Set[str] = field(default_factory=set)
 
     def close(self, child: Stream) -> None:
         """Count a page of parents whose children were read."""
-        self.open[child.name] -= 1
+        self.pending[child.name] -= 1
         self.remember(child)
 
     def remember(self, child: Stream) -> None:
         """Note what was read, once the children of all parents have been."""
-        if not self.ended or self.open[child.name]:
+        if not self.ended or self.pending[child.name]:
             return
         state = dlt.current.resource_state(child.name)
         everything = self.due[child.name].since is None
@@ -102,7 +102,7 @@ async def _listed(context: Context, parent: Stream) -> Items:
     stamp = "updated_at" if since else "created_at"
     async for page in pages(context.client, parent, {"updated_since": since}, stamp):
         reading.now = reading.now or page.now
-        reading.open.update(child.name for child in children)
+        reading.pending.update(child.name for child in children)
         item = ParentPage(reading, page.rows)
         # stored long before what is below its rows has been read
         del page

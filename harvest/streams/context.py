@@ -82,7 +82,7 @@ class Context:
         on_forbidden (str): `skip` or `raise`.
         delta (bool): Tables are Delta Lake's.
         history (Tuple[str, ...]): Lists of which every version is kept.
-        id (str): Tells this source from others.
+        source_id (str): Tells this source from others.
     """
 
     client: HarvestClient
@@ -96,7 +96,7 @@ class Context:
     delta: bool
     history: Tuple[str, ...]
     _run: Optional[Run] = None
-    id: str = field(default_factory=lambda: uuid4().hex)
+    source_id: str = field(default_factory=lambda: uuid4().hex)
 
     @property
     def run(self) -> Run:

@@ -103,7 +103,7 @@ def _claim(context: Context, names: Sequence[str]) -> None:
         package: Row = dlt.current.load_package_state()["state"]  # type: ignore[assignment]
         readers = package.setdefault("harvest_sources", {})
         for name in names:
-            if readers.setdefault(name, context.id) != context.id:
+            if readers.setdefault(name, context.source_id) != context.source_id:
                 raise HarvestError(
                     f"{name} is read by two sources in one run, which would store"
                     " its rows twice: run them one after the other."
