@@ -69,9 +69,9 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.demo: requirements.txt requirements-sandbox.txt | .venv/bin/python
-	$(BIN)/pip install -q -r requirements.txt -r requirements-sandbox.txt
+	$(BIN)/pip install -q --no-compile -r requirements.txt -r requirements-sandbox.txt
 	touch $@
 
 .venv/.test: requirements.txt requirements-sandbox.txt requirements-notebook.txt requirements-dev.txt | .venv/bin/python
-	$(BIN)/pip install -q -r requirements-dev.txt
+	$(BIN)/pip install -q --no-compile -r requirements-dev.txt
 	touch $@ .venv/.demo

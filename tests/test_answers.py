@@ -173,7 +173,13 @@ def test_the_number_of_attempts_can_be_set(copy: Copy, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("path", ["/clients", "/reports/time/team"])
-@pytest.mark.parametrize(("code", "written"), [(429, "seconds"), (429, "date"), (503, "seconds")])
+@pytest.mark.parametrize(
+    ("code", "written"),
+    [
+        (429, "date"),
+        *(pytest.param(code, "seconds", marks=pytest.mark.long) for code in (429, 503)),
+    ],
+)
 def test_retry_after_is_obeyed(path: str, code: int, written: str) -> None:
     account = Account.generate(seed=3, time_entries=60, years=0.5)
     # a date counts by Harvest's clock
@@ -289,7 +295,14 @@ def test_links_that_never_end(copy: Copy, stream: str, fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["next_loop", "next_endless"])
 @pytest.mark.parametrize(
-    "stream", ["time_entries", "expenses", "invoices", "time_team", "project_budget", *LINKED]
+    "stream",
+    [
+        *("time_entries", "time_team", *LINKED),
+        *(
+            pytest.param(each, marks=pytest.mark.long)
+            for each in ("expenses", "invoices", "project_budget")
+        ),
+    ],
 )
 def test_links_that_never_end_do_no_harm_where_rows_are_counted(
     copy: Copy, stream: str, fault: str

@@ -177,6 +177,7 @@ def test_only_two_streams_are_declared() -> None:
     assert set(harvest_source(start_date="2024-01-01", end_date="2024-01-31").resources) == {*DATED}
 
 
+@pytest.mark.long
 def test_the_script(server: Server, span: List[str]) -> None:
     env = environment(server)
     assert run("--resources", "time_entries", env=env).returncode == 0

@@ -49,7 +49,7 @@ def test_the_cursor_never_passes_harvests_now(hours: int) -> None:
 @pytest.mark.parametrize(
     ("stream", "run", "hours"),
     [
-        ("task_assignments", "first", -5),
+        pytest.param("task_assignments", "first", -5, marks=pytest.mark.long),
         pytest.param("task_assignments", "incremental", 5, marks=pytest.mark.long),
         pytest.param("invoices", "first", 5, marks=pytest.mark.long),
         ("invoices", "incremental", -5),

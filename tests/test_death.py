@@ -236,7 +236,8 @@ def test_the_database_is_held_by_another_program(server: Server) -> None:
     library.check()
 
 
-@pytest.mark.parametrize("first", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.long
 def test_the_database_goes_away_during_extraction(
     server: Server, database: Database, first: bool
 ) -> None:

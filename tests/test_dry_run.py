@@ -120,13 +120,13 @@ def test_lists_of_several_pages() -> None:
     "arguments",
     [
         ["--resources", "invoice_payments,time_clients"],
-        ["--start-date", "{}", "--end-date", "{}"],
         *(
             pytest.param(part.split(), marks=pytest.mark.long)
             for part in (
                 "--resources clients,time_entries",
                 "--resources expenses_team,teammates",
                 "--start-date {}",
+                "--start-date {} --end-date {}",
                 "--start-date 2024-01-01 --end-date 2099-01-01 --resources time_entries",
             )
         ),

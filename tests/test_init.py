@@ -24,6 +24,7 @@ def scaffold(destination: str, location: Path = ROOT) -> None:
     assert "was added to your project" in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_scaffolded_script_loads(tmp_path: Path, server: Server) -> None:
     scaffold("duckdb")
     # its placeholders are no credentials

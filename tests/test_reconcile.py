@@ -600,6 +600,7 @@ def test_a_marked_row_that_comes_back(copy: Copy) -> None:
     copy.check("time_entries", names=False)
 
 
+@pytest.mark.long
 def test_ignoring(copy: Copy) -> None:
     copy.of("time_entries", "tasks")
     copy.begin()

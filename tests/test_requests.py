@@ -211,6 +211,7 @@ def test_eight_threads_share_one_limiter(account: Account) -> None:
         assert statuses(server) == {200: 40}
 
 
+@pytest.mark.long
 def test_a_request_counts_when_it_is_sent(account: Account) -> None:
     """Not when it begins to wait for a thread, all of which may be held up by slow answers."""
     with Server(account, rate_limit=30, rate_window=10, latency=4) as server:
@@ -251,6 +252,7 @@ def test_a_limit_that_is_not_kept_shows(account: Account) -> None:
         assert statuses(server)[429] > 0
 
 
+@pytest.mark.long
 def test_limited_reports_do_not_hold_up_the_rest(account: Account) -> None:
     limits = {"report_rate_limit": 2, "report_rate_window": 4}
     lists = [stream.name for stream in LISTS if stream.name != "project_budget"]

@@ -320,12 +320,7 @@ def test_a_lock_that_is_something_else(server: Server, tmp_path: Path) -> None:
 # ---------------------------------------------------------------- two machines
 
 
-@pytest.fixture(
-    params=[
-        "duckdb",
-        *(pytest.param(each, marks=pytest.mark.long) for each in ("postgres", "filesystem")),
-    ]
-)
+@pytest.fixture(params=["duckdb", "postgres", "filesystem"])
 def shared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """A destination that two machines share."""
     if request.param == "postgres":
@@ -361,7 +356,8 @@ def on_machine(
 
 
 @pytest.mark.parametrize("times", range(20 if os.environ.get("LONG") else 1))
-@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.long
 def test_two_machines_at_once(
     server: Server,
     shared: str,

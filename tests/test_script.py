@@ -85,6 +85,7 @@ def test_accounts_side_by_side(server: Server) -> None:
         assert counts("agency_one") == before
 
 
+@pytest.mark.long
 def test_start_date(server: Server) -> None:
     day = sorted(row["updated_at"] for row in server.account.rows("time_entries"))[-50][:10]
     done = run("--resources", "time_entries", "--start-date", day, env=environment(server))

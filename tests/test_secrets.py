@@ -211,7 +211,8 @@ def test_no_secret_is_written(
     assert files > 100
 
 
-@pytest.mark.parametrize("signed_in", [pytest.param("token", marks=pytest.mark.long), "oauth"])
+@pytest.mark.parametrize("signed_in", ["token", "oauth"])
+@pytest.mark.long
 def test_the_script_prints_no_secret(server: Server, signed_in: str, tmp_path: Path) -> None:
     given = {"token": {}, "oauth": oauth(server)}[signed_in]
     env = environment(server, **{name.upper(): value or "" for name, value in given.items()})

@@ -137,6 +137,7 @@ def test_a_negative_number_is_refused(copy: Copy, name: str) -> None:
         copy.source(**{name: -1})
 
 
+@pytest.mark.long
 def test_fixed_fees(server: Server) -> None:
     """Harvest's own default, unless asked for; then the stored windows are read again."""
     copy = Copy(server)
