@@ -1,8 +1,9 @@
 """The ways in which dlt's documentation tells people to use any source."""
 
 import json
+import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, Tuple
 
 import pytest
 
@@ -152,3 +153,17 @@ def test_fixed_fees(server: Server) -> None:
     assert {record.query["include_fixed_fee"] for record in asked} == {"true"}
     copy.run(*reports, report_lookback_days=0, include_fixed_fee=True)
     assert len(copy.requests()) == settled
+
+
+@pytest.mark.parametrize(
+    "streams", [("time_clients",), ("clients", "invoices", "invoice_payments", "pto_balances")]
+)
+def test_who_takes_rows_slowly_without_a_pipeline(copy: Copy, streams: Tuple[str, ...]) -> None:
+    """Its state is at hand for as long as dlt is asked for the next row only."""
+    copy.server.page_size = 5
+    source = copy.source(*streams)
+    found = []
+    for row in source if len(streams) > 1 else getattr(source, streams[0]):
+        found.append(row)
+        time.sleep(0.01 if len(found) < 50 else 0)
+    assert len(found) > 20

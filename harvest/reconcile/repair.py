@@ -187,7 +187,8 @@ class StreamRepair(StreamRows):
         """Note when windows of a report were read."""
         stream, found = self._stream, self._found
         if self._is_delta:
-            delta.replace_windows(stream, found.windows)
+            resource = dlt.current.source().resources[stream.name]
+            delta.replace_windows(resource, found.windows)
         read_at = dlt.current.resource_state(stream.name).setdefault("read_at", {})
         for window in found.windows:
             if now := found.read_at.get(window):

@@ -17,9 +17,8 @@ from ..typing import Items, Row, Rows
 from . import delta
 from .context import Context
 from .cursor import Boundary, Cursor
-from .dlt_internals import is_limited, selected
 from .due import ParentsDue, earliest, parents_due, years_due
-from .guard import guard, guarded
+from .guard import at_hand, guard, guarded
 from .tables import hints, rows_or_table, tombstone
 
 
@@ -44,16 +43,15 @@ class Reading:
     pending: Counter[str] = field(default_factory=Counter)
     asked: Set[str] = field(default_factory=set)
 
-    def close(self, child: Stream) -> None:
+    def close(self, child: Stream, state: Row) -> None:
         """Count a page of parents whose children were read."""
         self.pending[child.name] -= 1
-        self.remember(child)
+        self.remember(child, state)
 
-    def remember(self, child: Stream) -> None:
-        """Note what was read, once the children of all parents have been."""
+    def remember(self, child: Stream, state: Row) -> None:
+        """Note what was read in its state, once the children of all parents were."""
         if not self.ended or self.pending[child.name]:
             return
-        state = dlt.current.resource_state(child.name)
         everything = self.due[child.name].since is None
         if everything:
             state["walked_at"] = datetime.now(timezone.utc).isoformat()
@@ -84,6 +82,7 @@ def listing_name(parent: Stream) -> str:
     return f"{parent.name}_listing"
 
 
+@at_hand
 async def listed_parents(context: Context, parent: Stream) -> Items:
     """Yield pages of parents."""
     async for item in guard(context, parent, _listed(context, parent)):
@@ -91,14 +90,16 @@ async def listed_parents(context: Context, parent: Stream) -> Items:
 
 
 async def _listed(context: Context, parent: Stream) -> Items:
-    family = [each for each in FAMILIES[parent.name] if each.name in selected()]
+    run = context.run
+    family = [each for each in FAMILIES[parent.name] if each.name in run.selected]
     children = [each for each in family if each.parent]
     reading = Reading({each.name: due_of(context, each) for each in family})
     start = context.start_of(parent)
     since = earliest(reading.due.values(), start)
     if context.delta:
         for child in children:
-            delta.replace_children(child, reading.due[child.name].since is None)
+            everything = reading.due[child.name].since is None
+            delta.replace_children(run.resources[child.name], everything)
     stamp = "updated_at" if since else "created_at"
     async for page in pages(context.client, parent, {"updated_since": since}, stamp):
         reading.now = reading.now or page.now
@@ -108,13 +109,13 @@ async def _listed(context: Context, parent: Stream) -> Items:
         del page
         yield item
         del item
-    if not is_limited(listing_name(parent)):
+    if not run.is_limited(listing_name(parent)):
         reading.ended = True
         if reading.boundary:
             reading.boundary.remember()
         for child in children:
-            if child.name not in context.run.skipped:
-                reading.remember(child)
+            if child.name not in run.skipped:
+                reading.remember(child, run.state_of(child.name))
 
 
 def due_of(context: Context, stream: Stream, state: Optional[Row] = None) -> ParentsDue:
@@ -125,7 +126,7 @@ def due_of(context: Context, stream: Stream, state: Optional[Row] = None) -> Par
         stream (Stream): A stream below others, or that of the parents themselves.
         state (Optional[Dict[str, Any]]): What its last run left behind, if not here.
     """
-    known = dlt.current.resource_state(stream.name) if state is None else state
+    known = context.run.state_of(stream.name) if state is None else state
     now = datetime.now(timezone.utc)
     return parents_due(
         known, now, context.substream_refresh_hours, is_child=bool(stream.parent)
@@ -151,13 +152,13 @@ async def parent_rows(
     """Yield the rows of a page of parents for their own table."""
     reading = page.reading
     cursor.now = reading.now
-    cursor.stands = is_limited(listing_name(stream))
+    cursor.stands = context.run.is_limited(listing_name(stream))
     if not reading.boundary:
-        reading.boundary = Boundary(dlt.current.resource_state(stream.name))
+        reading.boundary = Boundary(context.run.state_of(stream.name))
     rows = reading.boundary.new(page.rows, cursor.now)
     if reading.ended:
         reading.boundary.remember()
-    for item in rows_or_table(stream, rows):
+    for item in rows_or_table(context.run, stream, rows):
         yield item
 
 
@@ -190,7 +191,7 @@ async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Item
             if found := _family(context, stream, values, rows, due.again):
                 yield found
     yield []
-    reading.close(stream)
+    reading.close(stream, context.run.state_of(stream.name))
 
 
 def _family(

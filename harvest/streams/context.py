@@ -1,22 +1,20 @@
 """What the resources of a source share: the account, and the present run."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Callable, Coroutine, Dict, List, Optional, Tuple
+from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, Tuple
 from uuid import uuid4
 
 import dlt
 from dlt.common.schema.typing import TTableSchema
-from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
-from dlt.extract import DltSource
+from dlt.extract import DltResource, DltSource
 
 from ..api.client import HarvestClient
 from ..api.decoding import Page
 from ..exceptions import AccessRefused, HarvestError
-from ..settings import COMPANY, STREAMS, Stream
+from ..settings import COMPANY, FAMILIES, STREAMS, Stream
 from ..typing import Row
-from .dlt_internals import absent_lists
+from .dlt_internals import absent_lists, resources
 from .due import sees_as_much
 
 SEES_LESS = (
@@ -30,19 +28,49 @@ SEES_LESS = (
 class Run:
     """What the resources of one run of a pipeline share.
 
+    dlt's own are kept here, since it takes them away while nobody asks it for the next
+    row, which without a pipeline may be at any moment.
+
     Attributes:
-        load_id (str): dlt's name of the load; empty without a pipeline.
         requests_before (int): Requests that were made before it.
-        skipped (Dict[str, str]): Streams that are left out, and why.
+        state (Dict[str, Any]): dlt's state of the source.
+        resources (Mapping[str, DltResource]): Those of the source; none if one is read
+            without it.
         absent (List[TTableSchema]): Tables of lists that the destination lacks.
+        skipped (Dict[str, str]): Streams that are left out, and why.
     """
 
-    load_id: str
     requests_before: int
-    absent: List[TTableSchema]
+    state: Row = field(default_factory=dict)
+    resources: Mapping[str, DltResource] = field(default_factory=dict)
+    absent: List[TTableSchema] = field(default_factory=list)
     skipped: Dict[str, str] = field(default_factory=dict)
     _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
     _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
+
+    def state_of(self, name: str) -> Row:
+        """Return dlt's state of a resource."""
+        known: Row = self.state.setdefault("resources", {}).setdefault(name, {})
+        return known
+
+    @property
+    def selected(self) -> Dict[str, DltResource]:
+        """Return the resources that are read."""
+        return {name: each for name, each in self.resources.items() if each.selected}
+
+    def is_limited(self, name: str) -> bool:
+        """Return whether `add_limit` ends a resource before all of it is read."""
+        resource = self.resources.get(name)
+        return resource is not None and resource.limit is not None
+
+    @property
+    def is_refresh(self) -> bool:
+        """Return whether it replaces lists, which it does when all is read anew."""
+        return any(
+            resource.write_disposition == "replace"
+            for name, resource in self.selected.items()
+            if name in STREAMS and STREAMS[name].kind == "list" and name not in FAMILIES
+        )
 
     async def once(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Return what a coroutine gives that several wait for, and that runs once."""
@@ -101,18 +129,19 @@ class Context:
     @property
     def run(self) -> Run:
         """Return the present run: a source may be used for several in turn."""
-        load_id = ""
-        with suppress(CurrentLoadPackageStateNotAvailable):
-            load_id = dlt.current.load_package_state()["load_id"]
-        if self._run is None or self._run.load_id != load_id:
-            self.new_run(load_id)
         assert self._run
         return self._run
 
-    def new_run(self, load_id: str = "") -> None:
-        """Begin anew with what is asked for once in a run."""
-        absent = absent_lists() if load_id else []
-        self._run = Run(load_id, self.client.requests_sent, absent)
+    def begin(self) -> None:
+        """Begin a run, if dlt has begun one, and keep what it has at hand."""
+        state = dlt.current.source_state()
+        if self._run is None or self._run.state is not state:
+            self._run = Run(self.client.requests_sent, state, resources())
+            self._run.absent = absent_lists(self._run.selected)
+
+    def new_run(self) -> None:
+        """Begin anew with what is asked for once in a run, without a run of dlt."""
+        self._run = Run(self.client.requests_sent)
 
     def start_of(self, stream: Stream) -> Optional[str]:
         """Return the `start_date`, if it bounds a stream."""

@@ -8,7 +8,6 @@ else by key.
 
 from typing import Any, Sequence
 
-import dlt
 from dlt.extract import DltResource
 
 from ..settings import FAMILIES, Stream
@@ -39,9 +38,8 @@ def adapt(stream: Stream, resource: DltResource) -> DltResource:
     return resource
 
 
-def replace_windows(stream: Stream, windows: Sequence[Sequence[Any]]) -> None:
+def replace_windows(resource: DltResource, windows: Sequence[Sequence[Any]]) -> None:
     """Have the rows of this run replace those of the same windows of a report."""
-    resource = dlt.current.source().resources[stream.name]
     if windows and resource.write_disposition != "replace":
         scope = " OR ".join(
             f"({{table}}.period_start = DATE '{start}'"
@@ -57,9 +55,8 @@ def replace_windows(stream: Stream, windows: Sequence[Sequence[Any]]) -> None:
         )
 
 
-def replace_children(stream: Stream, everything: bool) -> None:
+def replace_children(resource: DltResource, everything: bool) -> None:
     """Have the children of all parents replace the table, or merge those of some."""
-    resource = dlt.current.source().resources[stream.name]
     resource.apply_hints(write_disposition="replace" if everything else "merge")
 
 

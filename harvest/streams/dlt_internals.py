@@ -1,7 +1,7 @@
 """The few things of dlt that it has no public name for, in one place to look after."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, List, Mapping, Set
+from typing import Any, Dict, Iterable, List, Mapping, Set
 
 import dlt
 from dlt.common.configuration.container import Container
@@ -11,10 +11,9 @@ from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
 from dlt.common.schema.typing import TTableSchema
 from dlt.common.schema.utils import has_table_seen_data
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
-
-from ..settings import FAMILIES, STREAMS
 
 
 def steps_of(resource: DltResource) -> List[Any]:
@@ -28,26 +27,6 @@ def resources() -> Mapping[str, DltResource]:
         return dlt.current.source().resources
     except CurrentSourceNotAvailable:
         return {}
-
-
-def selected() -> Dict[str, DltResource]:
-    """Return the resources that are read."""
-    return {name: each for name, each in resources().items() if each.selected}
-
-
-def is_limited(name: str) -> bool:
-    """Return whether `add_limit` ends a resource before all of it is read."""
-    resource = resources().get(name)
-    return resource is not None and resource.limit is not None
-
-
-def is_refresh() -> bool:
-    """Return whether this run replaces lists, which it does when all is read anew."""
-    return any(
-        resource.write_disposition == "replace"
-        for name, resource in selected().items()
-        if name in STREAMS and STREAMS[name].kind == "list" and name not in FAMILIES
-    )
 
 
 def collector() -> Collector:
@@ -71,13 +50,18 @@ def takes_parquet() -> bool:
     return "parquet" in formats
 
 
-def absent_lists() -> List[TTableSchema]:
+def absent_lists(selected: Iterable[str]) -> List[TTableSchema]:
     """Return the tables of lists that the destination lacks, of streams never loaded.
 
     dlt creates such a table with the first item of any list only.
     """
+    try:
+        dlt.current.load_package_state()
+    except CurrentLoadPackageStateNotAvailable:
+        # nothing is loaded
+        return []
     known = dlt.current.source_state().get("resources", {})
-    new = {name for name in selected() if not known.get(name, {}).get("created")}
+    new = {name for name in selected if not known.get(name, {}).get("created")}
     lists = [
         table
         for table in dlt.current.source_schema().tables.values()

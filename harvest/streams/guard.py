@@ -15,15 +15,24 @@ from ..settings import FAMILIES, STREAMS, Stream
 from ..typing import Items, Row
 from . import delta
 from .context import SEES_LESS, Context, refusal
-from .dlt_internals import (
-    collector,
-    create_tables,
-    is_refresh,
-    selected,
-    takes_parquet,
-)
+from .dlt_internals import collector, create_tables, takes_parquet
 from .due import sees_as_much
 from .tables import hints, rows_or_table
+
+
+def at_hand(read: Callable[..., Items]) -> Callable[..., Items]:
+    """Have a resource begin a run, when dlt calls it, and before anything waits.
+
+    Args:
+        read (Callable[..., Items]): Yields what is read of its argument `context`.
+    """
+
+    @wraps(read)
+    def items(*args: Any, **kwargs: Any) -> Items:
+        signature(read).bind(*args, **kwargs).arguments["context"].begin()
+        return read(*args, **kwargs)
+
+    return items
 
 
 def guarded(read: Callable[..., Items]) -> Callable[..., Items]:
@@ -34,19 +43,21 @@ def guarded(read: Callable[..., Items]) -> Callable[..., Items]:
             `stream` say of what.
     """
 
+    @at_hand
     @wraps(read)
     def rows(*args: Any, **kwargs: Any) -> Items:
         given = signature(read).bind(*args, **kwargs).arguments
         context, stream = given["context"], given["stream"]
         # returned, so that nothing here holds on to a page among the arguments
-        return _into_table(stream, guard(context, stream, read(*args, **kwargs)))
+        pages = guard(context, stream, read(*args, **kwargs))
+        return _into_table(context, stream, pages)
 
     return rows
 
 
-async def _into_table(stream: Stream, pages: Items) -> Items:
+async def _into_table(context: Context, stream: Stream, pages: Items) -> Items:
     async for page in pages:
-        for item in rows_or_table(stream, page):
+        for item in rows_or_table(context.run, stream, page):
             yield item
 
 
@@ -62,7 +73,7 @@ async def guard(context: Context, stream: Stream, items: Items) -> Items:
     """
     run = context.run
     family = [each.name for each in FAMILIES.get(stream.name, (stream,))]
-    resources = [each for name, each in selected().items() if name in family]
+    resources = [each for name, each in run.selected.items() if name in family]
     names = [each.name for each in resources] or [stream.name]
     _claim(context, names)
     for resource in resources:
@@ -127,9 +138,9 @@ async def _why_not(context: Context, stream: Stream, names: Sequence[str]) -> st
     """Return why a stream is left out; nothing if it is read."""
     owner = await context.owner()
     # not in the state of the resource, which dlt forgets if its table is replaced
-    owners = dlt.current.source_state().setdefault("owners", {})
+    owners = context.run.state.setdefault("owners", {})
     for name in names:
-        if is_refresh() or sees_as_much(owner, owners.get(name)):
+        if context.run.is_refresh or sees_as_much(owner, owners.get(name)):
             owners[name] = owner
     if stream.optional and stream.parent:
         await context.has_section(stream)
@@ -149,7 +160,7 @@ def _skip(context: Context, resources: Sequence[DltResource], why: str) -> None:
         resource.custom_metrics["skipped"] = why
         # dlt would empty a table that is replaced when its resource yields nothing
         resource.apply_hints(write_disposition="skip")
-    required = selected().keys() & STREAMS.keys()
+    required = context.run.selected.keys() & STREAMS.keys()
     if resources and skipped.keys() >= required:
         raise HarvestError(
             "Harvest let none of the streams be read: "
@@ -160,9 +171,7 @@ def _skip(context: Context, resources: Sequence[DltResource], why: str) -> None:
 def _note_account(context: Context) -> None:
     """Note the account in the state, and refuse to mix two in one dataset."""
     here = context.client.account_id
-    context.check_same(
-        here and dlt.current.source_state().setdefault("account_id", here)
-    )
+    context.check_same(here and context.run.state.setdefault("account_id", here))
 
 
 def _tell(context: Context, stream: Stream, told: int, message: str = "") -> int:

@@ -11,9 +11,8 @@ from ..settings import REPORTED, Stream
 from ..typing import Items, Window
 from .context import Context
 from .cursor import Boundary, Cursor
-from .dlt_internals import is_limited
 from .due import Span, second_before, widened, years_due
-from .guard import guarded
+from .guard import at_hand, guarded
 from .tables import hints, tombstone
 
 INTERVAL = "interval"
@@ -39,8 +38,8 @@ async def changed_rows(
     """Yield the rows of a list that are new or changed since the last run."""
     since = second_before(updated_at.last_value)
     cursor.now = None
-    cursor.stands = is_limited(stream.name)
-    boundary = Boundary(dlt.current.resource_state(stream.name))
+    cursor.stands = context.run.is_limited(stream.name)
+    boundary = Boundary(context.run.state_of(stream.name))
     span: Span = None
     stamp = "updated_at" if since else "created_at"
     async for page in pages(context.client, stream, {"updated_since": since}, stamp):
@@ -50,7 +49,7 @@ async def changed_rows(
         yield boundary.new(page.rows, cursor.now)
     boundary.remember()
     if stream.name in REPORTED:
-        known = dlt.current.source_state().setdefault("spent_dates", {})
+        known = context.run.state.setdefault("spent_dates", {})
         known[stream.name] = widened(span, [], stream.dated, known.get(stream.name))
 
 
@@ -73,12 +72,13 @@ async def yearly_rows(context: Context, stream: Stream) -> Items:
         ]
 
 
+@at_hand
 async def backfilled_rows(context: Context, stream: Stream) -> Items:
     """Yield the rows of a backfill's days, which are merged by key.
 
     It knows nothing of other runs, and leaves nothing behind for them but rows.
     """
-    resource = dlt.current.source().resources[stream.name]
+    resource = context.run.resources[stream.name]
     if resource.write_disposition == "replace":
         raise HarvestError(
             "With end_date, rows are added to what is there and do not replace it:"

@@ -4,27 +4,26 @@ from contextlib import aclosing
 from datetime import date  # noqa: I251
 from typing import Dict, List, Sequence
 
-import dlt
-
 from ..api.pagination import all_rows, follow, in_order
 from ..exceptions import AccessRefused
 from ..settings import REPORTED, STREAMS, Stream
 from ..typing import Items, Row, Rows, Window
 from . import delta
 from .context import Context
-from .dlt_internals import is_limited, selected
 from .due import Span, days_covered, report_windows, widened, windows_due
-from .guard import guarded
+from .guard import at_hand, guarded
 from .tables import tombstone
 
 
+@at_hand
 async def reported_days(context: Context) -> Items:
     """Yield the first and last day, once the lists have been read that have them."""
-    known: Dict[str, Span] = dlt.current.source_state().setdefault("spent_dates", {})
+    run = context.run
+    known: Dict[str, Span] = run.state.setdefault("spent_dates", {})
     for name in REPORTED:
         # a row that this run reads may be older or newer than all before
-        if name in selected() and not is_limited(name):
-            await context.run.ended(name)
+        if name in run.selected and not run.is_limited(name):
+            await run.ended(name)
         if name not in known:
             known[name] = await span_of(context, STREAMS[name])
     today = date.today()
@@ -54,7 +53,7 @@ async def report_rows(
     days: Sequence[Window], context: Context, stream: Stream
 ) -> Items:
     """Yield the rows of the windows that are due, which replace those of the same."""
-    state = dlt.current.resource_state(stream.name)
+    state = context.run.state_of(stream.name)
     wanted = report_windows(context.report_period, *days[0])
     known = known_windows(context, stream, state)
     due = windows_due(wanted, known, date.today(), context.report_lookback_days)
@@ -65,7 +64,8 @@ async def report_rows(
     for window in outdated:
         read_at.pop("/".join(window), None)
     if context.delta:
-        delta.replace_windows(stream, [*due, *outdated])
+        resource = context.run.resources[stream.name]
+        delta.replace_windows(resource, [*due, *outdated])
     async for rows in _windows(context, stream, due, state):
         yield rows
     for window in outdated:

@@ -9,6 +9,7 @@ from dlt.extract.items_transform import ItemTransform
 
 from ..settings import Stream
 from ..typing import Row, Rows
+from .context import Run
 from .dlt_internals import takes_parquet
 from .values import storable
 
@@ -26,16 +27,16 @@ def hints(stream: Stream) -> Dict[str, Any]:
     }
 
 
-def rows_or_table(stream: Stream, rows: Rows) -> Iterator[Any]:
+def rows_or_table(run: Run, stream: Stream, rows: Rows) -> Iterator[Any]:
     """Yield rows as dlt should get them, or create the table if there is none yet."""
     if rows:
         yield rows
-    state = dlt.current.resource_state(stream.name)
+    state = run.state_of(stream.name)
     if not state.get("created"):
         state["created"] = True
         # beside what dlt forgets of a resource whose table is dropped: it is missing
         # then
-        created = dlt.current.source_state().setdefault("created", [])
+        created = run.state.setdefault("created", [])
         if stream.name not in created:
             created.append(stream.name)
         yield dlt.mark.materialize_table_schema()
