@@ -192,6 +192,7 @@ def test_a_list_is_refused_half_way(stream: str) -> None:
         copy.check(stream, "tasks")
 
 
+@pytest.mark.long
 def test_the_children_of_one_parent_are_refused(copy: Copy) -> None:
     account, server = copy.server.account, copy.server
     copy.begin("users", "cost_rates", "invoices", "invoice_payments")
@@ -327,7 +328,8 @@ def test_whole_tables_are_left_alone_by_an_owner_who_sees_less(server: Server) -
 FEATURES = ["expense_feature", "invoice_feature", "estimate_feature", "team_feature"]
 
 
-@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.long
 def test_features_that_are_switched_off_are_not_asked_for(
     copy: Copy, full_refresh: bool, said: pytest.LogCaptureFixture
 ) -> None:

@@ -187,7 +187,8 @@ def test_entries_come_and_go_between_pages(
     come_and_go(change, ["time_entries"], said, full_refresh)
 
 
-@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.long
 def test_rows_come_and_go_between_pages(full_refresh: bool, said: pytest.LogCaptureFixture) -> None:
     come_and_go(replacement, ["expenses", "invoices", "estimates"], said, full_refresh)
 
@@ -209,6 +210,7 @@ def test_rows_come_and_go_in_an_incremental_walk(said: pytest.LogCaptureFixture)
         assert all(row["notes"] == "again" for (id,), row in here.items() if id < min(gone))
 
 
+@pytest.mark.long
 def test_a_row_edited_while_the_list_is_read_again(said: pytest.LogCaptureFixture) -> None:
     account = long_account("time_entries")
     edited = account.rows("time_entries")[100]["id"]

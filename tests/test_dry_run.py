@@ -96,6 +96,7 @@ def test_the_first_run_and_the_next_ones(server: Server, env: Dict[str, str]) ->
             assert rows(found)["time_entries"] < 100
 
 
+@pytest.mark.long
 def test_other_windows_than_those_that_were_read(server: Server, env: Dict[str, str]) -> None:
     some = ("--resources", "time_entries,expenses,time_team,uninvoiced")
     made(server, *some, env=env)

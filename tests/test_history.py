@@ -212,6 +212,7 @@ def test_versions_in_files(
     one_history(copy, **({"table_format": "delta"} if lake is Delta else {}))
 
 
+@pytest.mark.long
 def test_the_documented_queries(server: Server, destination: str) -> None:
     documented_queries(Copy(server, destination))
 

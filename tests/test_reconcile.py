@@ -111,6 +111,7 @@ def test_a_user_and_all_that_is_theirs(copy: Copy) -> None:
     copy.check(names=False)
 
 
+@pytest.mark.long
 def test_a_project_and_its_entries(copy: Copy) -> None:
     account = copy.server.account
     copy.of(
@@ -313,7 +314,8 @@ def test_files(lake: Callable[..., Copy]) -> None:
         assert check(copy, *streams).equal
 
 
-@pytest.mark.parametrize("deleted", ["remove", pytest.param("mark", marks=pytest.mark.long)])
+@pytest.mark.parametrize("deleted", ["remove", "mark"])
+@pytest.mark.long
 def test_a_row_with_lists_that_changes_in_a_delta_table(deleted: str) -> None:
     """After the load that replaced it, and before the comparison."""
     account = Account.generate(seed=7, time_entries=60, years=0.6)
@@ -539,6 +541,7 @@ def test_before_the_first_load(copy: Copy) -> None:
 # ------------------------------------------------------------------ mark and ignore
 
 
+@pytest.mark.long
 def test_marking(server: Server, destination: str) -> None:
     account = server.account
     copy = Copy(server, destination).of(
@@ -737,6 +740,7 @@ def test_hours_that_may_not_be_seen(long: Account) -> None:
         assert entries.amount_harvest is None
 
 
+@pytest.mark.long
 def test_approvals_in_a_long_list(long: Account) -> None:
     with Server(long, limits=False) as server:
         copy = Copy(server)
@@ -803,6 +807,7 @@ SOME = ("--resources", ",".join(STREAMS_HERE))
 """What the script loads and compares here."""
 
 
+@pytest.mark.long
 def test_the_script_verifies_and_repairs(server: Server) -> None:
     Copy(server).begin(*STREAMS_HERE, healed=True)
     env = environment(server)

@@ -318,16 +318,12 @@ def test_a_report_that_harvest_sums_up_otherwise(server: Server) -> None:
     "some",
     [
         ("time_entries", "time_clients"),
-        *(
-            pytest.param(some, marks=pytest.mark.long)
-            for some in (
-                ("time_entries", "time_team", "uninvoiced"),
-                ("time_team", "clients"),
-                ("expenses", "expenses_categories", "uninvoiced"),
-            )
-        ),
+        ("time_entries", "time_team", "uninvoiced"),
+        ("time_team", "clients"),
+        ("expenses", "expenses_categories", "uninvoiced"),
     ],
 )
+@pytest.mark.long
 def test_some_streams_only(server: Server, some: Any) -> None:
     copy = Copy(server)
     copy.begin(*some, healed=True)
