@@ -25,16 +25,19 @@ IDLE_PAGES = 10
 """Pages in a row without a new row, after which a list is taken for endless."""
 
 
-async def in_order(pending: Iterator[PendingPage]) -> AsyncGenerator[PendingPage, None]:
-    """Yield requests in order, with up to `AHEAD` of them under way.
+async def in_order(
+    pending: Iterator[PendingPage], limit: int = AHEAD
+) -> AsyncGenerator[PendingPage, None]:
+    """Yield requests in order, with several of them under way.
 
     Args:
         pending (Iterator[PendingPage]): Begins the next request with each `next()`.
+        limit (int): How many may be under way.
     """
     ahead: Deque[PendingPage] = deque()
     try:
         while True:
-            while len(ahead) < AHEAD and (each := next(pending, None)):
+            while len(ahead) < limit and (each := next(pending, None)):
                 ahead.append(each)
             if not ahead:
                 return

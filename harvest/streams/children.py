@@ -9,7 +9,7 @@ import dlt
 from dlt.common import logger
 from dlt.extract import DltResource
 
-from ..api.client import PendingPage
+from ..api.client import WORKERS, PendingPage
 from ..api.pagination import follow, in_order, pages
 from ..exceptions import RecordDeleted
 from ..settings import FAMILIES, Stream
@@ -183,7 +183,8 @@ async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Item
     if asked:
         reading.asked.add(stream.name)
     calls = (start_child(context, stream, values) for values in asked)
-    async with aclosing(in_order(calls)) as answers:
+    # as many as there are threads: what is below a record is short
+    async with aclosing(in_order(calls, WORKERS)) as answers:
         for values in questions:
             rows: Optional[Rows] = []
             if parents[values[stream.parent_key]]:
