@@ -91,7 +91,7 @@ class ChildComparison(SetComparison):
             await self._compare_below()
             return
         found.status = "not covered"
-        found.add_note("only deep=True compares it, which asks parent by parent")
+        found.add_note("only a deep comparison covers it: it asks parent by parent")
         if check.repairs and found.twice:
             twice = is_one_of(stream.key, found.twice)
             await self._compare_below(
