@@ -21,6 +21,8 @@ from .load import harvest
 
 
 def run(options: argparse.Namespace) -> Dict[str, Any]:
+    # requirements.txt has no pandas, and dlt imports one that is there
+    sys.modules["pandas"] = None  # type: ignore[assignment]
     import dlt
 
     target: Any = options.destination

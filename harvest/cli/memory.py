@@ -8,7 +8,7 @@ from typing import Any
 import dlt
 import pyarrow as arrow
 
-WORKERS = 3
+WORKERS = 5
 """Tables that are loaded at once. dlt's 20 take a connection and room to merge each."""
 
 DUCKDB = {"memory_limit": "150MB", "threads": 1, "preserve_insertion_order": False}
@@ -16,8 +16,8 @@ DUCKDB = {"memory_limit": "150MB", "threads": 1, "preserve_insertion_order": Fal
 memory; each thread needs a part of it, and so does the order of rows. With less, merges
 of large tables fail."""
 
-TRIM_THRESHOLD = -1
-"""Number of the option in C's `mallopt`."""
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+"""Numbers of options in C's `mallopt`."""
 
 
 def take_little_memory() -> None:
@@ -28,9 +28,12 @@ def take_little_memory() -> None:
         # Arrow's own allocator keeps what it once had
         arrow.set_memory_pool(arrow.system_memory_pool())
     if "MALLOC_TRIM_THRESHOLD_" not in os.environ:
-        # nor does that of C give back what it had, once it has seen large pieces
+        # nor does that of C give back what it had, once it has seen large pieces; with
+        # less than these it goes to the system for each page of a table
         with suppress(AttributeError, OSError, TypeError):
-            ctypes.CDLL(None).mallopt(TRIM_THRESHOLD, 128 * 1024)
+            libc = ctypes.CDLL(None)
+            libc.mallopt(TRIM_THRESHOLD, 2 * 1024 * 1024)
+            libc.mallopt(MMAP_THRESHOLD, 1024 * 1024)
 
 
 def limit_duckdb(pipeline: dlt.Pipeline) -> None:
