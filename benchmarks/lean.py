@@ -37,6 +37,7 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
     began = time.perf_counter()
     pipeline.run(harvest(options.url, options.streams, limits))
     seconds = time.perf_counter() - began
+    ended = time.time()
     used = resource.getrusage(resource.RUSAGE_SELF)
     steps = {
         step.step: round((step.finished_at - step.started_at).total_seconds(), 1)
@@ -49,6 +50,7 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
         )
     return {
         "seconds": round(seconds, 1),
+        "ended": ended,
         "cpu": round(used.ru_utime + used.ru_stime, 1),
         # kilobytes on Linux
         "peak": round(used.ru_maxrss / 1024),

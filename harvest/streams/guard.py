@@ -1,5 +1,6 @@
 """The guard of the tables: what Harvest refuses leaves its table as it was."""
 
+import asyncio
 from contextlib import suppress
 from functools import wraps
 from inspect import signature
@@ -136,6 +137,9 @@ def _prepare(context: Context, resource: DltResource) -> None:
 
 async def _why_not(context: Context, stream: Stream, names: Sequence[str]) -> str:
     """Return why a stream is left out; nothing if it is read."""
+    if stream.feature and context.client.account_id:
+        # one after the other, all that waits for them would come an answer later
+        await asyncio.gather(context.owner(), context.lacks(stream))
     owner = await context.owner()
     # not in the state of the resource, which dlt forgets if its table is replaced
     owners = context.run.state.setdefault("owners", {})
