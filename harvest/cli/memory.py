@@ -8,7 +8,7 @@ from typing import Any
 import dlt
 import pyarrow as arrow
 
-WORKERS = 5
+WORKERS = 3
 """Tables that are loaded at once. dlt's 20 take a connection and room to merge each."""
 
 DUCKDB = {"memory_limit": "150MB", "threads": 1, "preserve_insertion_order": False}
