@@ -25,17 +25,22 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
     sys.modules["pandas"] = None  # type: ignore[assignment]
     import dlt
 
-    target: Any = options.destination
-    pipeline = dlt.pipeline("lean", destination=target, dataset_name="harvest_data")
-    if options.lean:
-        from harvest.cli.memory import limit_duckdb, take_little_memory
+    def make() -> dlt.Pipeline:
+        target: Any = options.destination
+        return dlt.pipeline("lean", destination=target, dataset_name="harvest_data")
 
-        take_little_memory()
-        if options.destination == "duckdb":
-            limit_duckdb(pipeline)
     limits = {} if options.limits else {"rate_limit": 10**6, "report_rate_limit": 10**6}
     began = time.perf_counter()
-    pipeline.run(harvest(options.url, options.streams, limits))
+    source = harvest(options.url, options.streams, limits)
+    if options.lean:
+        from harvest.cli.commands import load
+        from harvest.cli.memory import give_memory_back
+
+        give_memory_back()
+        pipeline = load(source, make, deleted=None).pipeline
+    else:
+        pipeline = make()
+        pipeline.run(source)
     seconds = time.perf_counter() - began
     ended = time.time()
     used = resource.getrusage(resource.RUSAGE_SELF)

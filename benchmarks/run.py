@@ -155,6 +155,7 @@ class Load:
         seconds (float): By the clock, from the declaration of the source to the end of the run.
         peak (float): The most memory that the process had, in megabytes.
         steps (Dict[str, float]): Seconds of each step of dlt.
+        again (int): Attempts at loading a table that failed.
     """
 
     what: str
@@ -167,6 +168,7 @@ class Load:
     seconds: float
     peak: float
     steps: Dict[str, float]
+    again: int = 0
 
     def __str__(self) -> str:
         steps = " + ".join(f"{seconds:.1f}" for seconds in self.steps.values())
@@ -207,6 +209,7 @@ def measure(
         floor=(math.ceil((sum(made.values()) - reports) / RATE) - 1) * WINDOW,
         refused=stats["limited"],
         reports=reports,
+        again=taken.get("again", 0),
         **{name: taken[name] for name in ("entries", "seconds", "peak", "steps")},
     )
     print(load, flush=True)
@@ -359,6 +362,7 @@ def benchmark(sizes: Sequence[int]) -> int:
         f"{pace.requests} requests, {pace.reports} of them reports, in {pace.seconds:.1f} s under"
         f" Harvest's limits (floor {pace.floor:.0f} s, at most {most:.0f} wanted)",
     )
+    check(not pace.again, f"{pace.again} attempts at loading a table failed")
     check(not pace.refused and pace.reports <= REPORT_RATE, f"{pace.refused} of them refused (429)")
     check(beyond < START, f"--help takes {beyond:.2f} s beyond import dlt (under {START} wanted)")
     return 1 if check.missed else 0

@@ -1,13 +1,13 @@
 """The script limits the memory of a run, unless the user's settings say otherwise."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import dlt
 import pytest
 
 from harvest.cli.destination import harvest_pipeline, opened
-from harvest.cli.memory import WORKERS, take_little_memory
+from harvest.cli.memory import WORKERS
 
 
 def setting(pipeline: dlt.Pipeline, name: str) -> Any:
@@ -21,7 +21,7 @@ def test_duckdb_has_a_limit(address: str, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", address)
     with opened(harvest_pipeline, writes=True) as pipeline:
         pipeline.run([{"id": 1}], table_name="some")
-        assert setting(pipeline, "memory_limit") == "143.0 MiB"
+        assert setting(pipeline, "memory_limit") == "133.5 MiB"
         assert setting(pipeline, "threads") == 1
     assert Path("other.duckdb" if address else "harvest.duckdb").exists()
 
@@ -33,11 +33,35 @@ def test_a_limit_of_ones_own_wins(monkeypatch: pytest.MonkeyPatch) -> None:
         assert setting(pipeline, "memory_limit") == "1.0 GiB"
 
 
-def test_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Arrow's memory is that of the whole process of the tests
-    monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", "system")
-    take_little_memory()
-    assert dlt.config.get("load.workers") == WORKERS
-    monkeypatch.setenv("LOAD__WORKERS", "7")
-    take_little_memory()
-    assert dlt.config.get("load.workers") == "7"
+@pytest.mark.parametrize(
+    ("destination", "set_by_hand", "at_once"),
+    [
+        ("duckdb", None, 1),
+        ("filesystem", None, WORKERS),
+        ("duckdb", "7", None),
+        ("filesystem", "7", None),
+    ],
+)
+def test_tables_loaded_at_once(
+    destination: str,
+    set_by_hand: Optional[str],
+    at_once: Optional[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", "lake")
+    if set_by_hand:
+        monkeypatch.setenv("LOAD__WORKERS", set_by_hand)
+    with opened(harvest_pipeline, destination) as pipeline:
+        assert pipeline.destination.capabilities().max_parallel_load_jobs == at_once
+
+
+def test_a_destination_that_loads_less_at_once_does_so() -> None:
+    @dlt.destination(max_parallel_load_jobs=2)
+    def two_at_once(items: Any, table: Any) -> None:
+        pass
+
+    def pipeline() -> dlt.Pipeline:
+        return dlt.pipeline("harvest", destination=two_at_once, dataset_name="data")
+
+    with opened(pipeline) as ready:
+        assert ready.destination.capabilities().max_parallel_load_jobs == 2

@@ -27,7 +27,7 @@ from .rate_limit import RateLimit
 from .request import Attempts, Request, Response
 from .session import Session, check_same_host
 
-WORKERS = 32
+WORKERS = 50
 """Requests that are under way at once: those of several streams."""
 
 ACCOUNTS = Stream("accounts", "/accounts", "whole")

@@ -3,6 +3,7 @@
 import time
 from argparse import Namespace
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 import dlt
@@ -16,7 +17,7 @@ from ..history import keep_versions
 from ..reconcile import Result, reconcile, verify
 from ..settings import STREAMS
 from ..streams.context import context_of
-from .destination import MakePipeline, harvest_pipeline, opened
+from .destination import MakePipeline, database_file, harvest_pipeline, opened
 from .structure import check_structure, prepare_refresh
 
 
@@ -129,9 +130,8 @@ def load(
             check_structure(ready, streams)
         # where tables are broken, nothing can be made of them
         before = {} if "refresh" in how else keep_versions(ready, source)
-        ready.run(source, **how)
+        rows = _run(ready, source, how)
         requests = context.client.requests_sent - sent
-        rows = _rows_loaded(ready)
         skipped = {
             name: each.custom_metrics["skipped"]
             for name, each in source.selected_resources.items()
@@ -145,10 +145,18 @@ def load(
     return Loaded(ready, rows, skipped, requests, seconds, compared, dict(versions))
 
 
-def _rows_loaded(pipeline: dlt.Pipeline) -> Dict[str, int]:
-    """Return the rows of each table in the last run, without dlt's own."""
-    trace = pipeline.last_trace
-    done = trace.last_normalize_info if trace else None
+def _run(
+    pipeline: dlt.Pipeline, source: DltSource, how: Dict[str, Any]
+) -> Dict[str, int]:
+    """Run the pipeline, and return the rows of each table, without dlt's own.
+
+    dlt opens a DuckDB file for each table, and DuckDB writes out what the file is made
+    of each time that it is closed. So it is held open while tables are loaded.
+    """
+    pipeline.extract(source, **{"refresh": pipeline.refresh, **how})
+    done = pipeline.normalize()
+    with pipeline.sql_client() if database_file(pipeline) else nullcontext():
+        pipeline.load()
     counts = done.row_counts if done else {}
     return {name: n for name, n in sorted(counts.items()) if n and name[0] != "_"}
 

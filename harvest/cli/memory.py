@@ -11,19 +11,17 @@ import pyarrow as arrow
 WORKERS = 3
 """Tables that are loaded at once. dlt's 20 take a connection and room to merge each."""
 
-DUCKDB = {"memory_limit": "150MB", "threads": 1, "preserve_insertion_order": False}
+DUCKDB = {"memory_limit": "140MB", "threads": 1, "preserve_insertion_order": False}
 """DuckDB runs inside of this process. By default it takes up to 80 % of the machine's
-memory; each thread needs a part of it, and so does the order of rows. With less, merges
-of large tables fail."""
+memory; each thread needs a part of it, and so does the order of rows. With 110 MB, some
+merges fail: of a file that is open, what is not written out yet stays there, too."""
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Numbers of options in C's `mallopt`."""
 
 
-def take_little_memory() -> None:
-    """Load few tables at once, and give memory back that is not used any more."""
-    if dlt.config.get("load.workers") is None:
-        dlt.config["load.workers"] = WORKERS
+def give_memory_back() -> None:
+    """Give memory back to the system that is not used any more."""
     if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
         # Arrow's own allocator keeps what it once had
         arrow.set_memory_pool(arrow.system_memory_pool())
@@ -36,8 +34,16 @@ def take_little_memory() -> None:
             libc.mallopt(MMAP_THRESHOLD, 1024 * 1024)
 
 
+def load_few_tables(pipeline: dlt.Pipeline, workers: int = WORKERS) -> None:
+    """Load few tables at once, unless `load.workers` says how many."""
+    if dlt.config.get("load.workers") is None:
+        able = pipeline.destination.capabilities().max_parallel_load_jobs or workers
+        pipeline.destination.caps_params["max_parallel_load_jobs"] = min(able, workers)
+
+
 def limit_duckdb(pipeline: dlt.Pipeline) -> None:
     """Limit the memory of a DuckDB file, unless `global_config` says otherwise."""
+    load_few_tables(pipeline, workers=1)
     config: Any = pipeline.destination_client().config
     if not config.credentials.global_config:
         config.credentials.global_config = dict(DUCKDB)

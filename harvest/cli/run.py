@@ -17,7 +17,7 @@ from ..streams.context import context_of
 from .commands import Loaded, execute, selected
 from .destination import MakePipeline
 from .errors import explain, stopped_by
-from .memory import take_little_memory
+from .memory import give_memory_back
 from .output import report, say
 
 MakeSource = Callable[..., DltSource]
@@ -29,7 +29,7 @@ def run(options: Namespace, pipeline: MakePipeline, source: MakeSource) -> int:
     _unset_empty_variables()
     received = _note_signals()
     try:
-        take_little_memory()
+        give_memory_back()
         _drop_notes_of_dlt()
         return _done(options, pipeline, source)
     except (Exception, KeyboardInterrupt) as error:
