@@ -18,8 +18,8 @@ from tests.script import ROOT, environment, run
 
 pty = pytest.importorskip("pty")
 
-LIMITS = {"RATE_LIMIT": "20", "RATE_WINDOW": "2"}
-STREAMS = "invoices,invoice_payments,clients,time_entries"
+LIMITS = {"RATE_LIMIT": "8", "RATE_WINDOW": "2"}
+STREAMS = "invoices,invoice_messages,clients,time_entries"
 
 
 def on_a_terminal(*arguments: str, env: Dict[str, str]) -> Tuple[str, str]:
@@ -53,7 +53,7 @@ def test_a_terminal_shows_streams_and_what_they_wait_for(server: Server) -> None
     invoices = server.account.counts()["invoices"]
     rows = [
         tuple(map(int, found))
-        for found in re.findall(r"^  invoice_payments +(\d+) pages +(\d+) rows$", text, re.M)
+        for found in re.findall(r"^  invoice_messages +(\d+) pages +(\d+) rows$", text, re.M)
     ]
     assert rows == sorted(rows)
     assert len(set(rows)) > 1
