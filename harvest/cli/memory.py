@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any
 
 import dlt
-import pyarrow as arrow
 
 WORKERS = 3
 """Tables that are loaded at once. dlt's 20 take a connection and room to merge each."""
@@ -22,9 +21,8 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 
 def give_memory_back() -> None:
     """Give memory back to the system that is not used any more."""
-    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
-        # Arrow's own allocator keeps what it once had
-        arrow.set_memory_pool(arrow.system_memory_pool())
+    # Arrow's own allocator keeps what it once had; the import is what asks for it
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if "MALLOC_TRIM_THRESHOLD_" not in os.environ:
         # nor does that of C give back what it had, once it has seen large pieces; with
         # less than these it goes to the system for each page of a table

@@ -10,8 +10,6 @@ from contextlib import aclosing
 from datetime import date  # noqa: I251
 from typing import Dict, List, Optional, Sequence, Set
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from dlt.common import Decimal
 
 from ..api.pagination import all_rows, pages
@@ -262,6 +260,10 @@ def not_in(ids: "array[int]", seen: "array[int]") -> Set[int]:
     >>> not_in(array("q", [1, 2, 3]), array("q", [3, 1]))
     {2}
     """
+    # late: until the first request is sent, nobody waits for it
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     ours, theirs = pa.array(ids, pa.int64()), pa.array(seen, pa.int64())
     others = pc.invert(pc.is_in(ours, value_set=theirs))
     return set(ours.filter(others).to_pylist())
