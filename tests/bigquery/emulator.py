@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -189,6 +190,8 @@ def wait_for(process: "subprocess.Popen[bytes]", port: int) -> None:
 
 
 if __name__ == "__main__":
+    # a shell has what it starts in the background ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with serving(Path(sys.argv[1])) as running:
         for name, value in running.environment.items():
             print(f"export {name}={value}", flush=True)
