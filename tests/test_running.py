@@ -575,6 +575,17 @@ def test_a_lake_that_two_change_at_once() -> None:
     assert explain(error) == "Another program changed the lake at the same moment: run again."
 
 
+def test_too_little_memory(server: Server) -> None:
+    name = "DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG"
+    env = {**environment(server), name: '{"memory_limit": "9MB"}'}
+    done = run("--resources", "time_entries,projects", env=env)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "error: DuckDB has too little memory: give it more by"
+        f""" {name}='{{"memory_limit": "1GB"}}' in the environment."""
+    )
+
+
 def test_what_nobody_foresaw_is_told_without_its_words() -> None:
     message = explain(ValueError("a 'codec' said something"))
     assert "ValueError" in message

@@ -74,6 +74,11 @@ TOLD = (
         "The database ended the connection: run again when it is back.",
     ),
     (
+        r"Out of Memory Error",
+        "DuckDB has too little memory: give it more by DESTINATION__DUCKDB__CREDENTIALS"
+        """__GLOBAL_CONFIG='{{"memory_limit": "1GB"}}' in the environment.""",
+    ),
+    (
         r"Transaction conflict|Failed to commit DuckLake transaction",
         "Another program changed the lake at the same moment: run again.",
     ),
