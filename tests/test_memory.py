@@ -1,5 +1,7 @@
 """The script limits the memory of a run, unless the user's settings say otherwise."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -8,6 +10,7 @@ import pytest
 
 from harvest.cli.destination import harvest_pipeline, opened
 from harvest.cli.memory import WORKERS
+from tests.script import ROOT
 
 
 def setting(pipeline: dlt.Pipeline, name: str) -> Any:
@@ -53,6 +56,17 @@ def test_tables_loaded_at_once(
         monkeypatch.setenv("LOAD__WORKERS", set_by_hand)
     with opened(harvest_pipeline, destination) as pipeline:
         assert pipeline.destination.capabilities().max_parallel_load_jobs == at_once
+
+
+def test_arrow_is_imported_late_and_gives_memory_back() -> None:
+    look = (
+        "import os, sys; os.environ.pop('ARROW_DEFAULT_MEMORY_POOL', '');"
+        " from harvest.cli import memory, run; print('pyarrow' in sys.modules);"
+        " memory.give_memory_back();"
+        " import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    )
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "system"], done.stderr
 
 
 def test_a_destination_that_loads_less_at_once_does_so() -> None:

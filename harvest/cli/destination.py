@@ -16,7 +16,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from .. import HarvestError
 from .lock import advisory_lock, bucket_lock, file_lock
-from .memory import limit_duckdb, load_few_tables
+from .memory import WORKERS, limit_duckdb, load_few_tables
 from .postgres import check_postgres
 
 MakePipeline = Callable[[], dlt.Pipeline]
@@ -64,7 +64,7 @@ def opened(
             pipeline.dataset_name = layout % dataset
         database = database_file(pipeline)
         _refuse(pipeline, database)
-        load_few_tables(pipeline)
+        load_few_tables(pipeline, 1 if database else WORKERS)
         if database:
             limit_duckdb(pipeline)
         lock = destination_lock(pipeline, database) if writes else nullcontext()

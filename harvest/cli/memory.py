@@ -32,8 +32,8 @@ def give_memory_back() -> None:
             libc.mallopt(MMAP_THRESHOLD, 1024 * 1024)
 
 
-def load_few_tables(pipeline: dlt.Pipeline, workers: int = WORKERS) -> None:
-    """Load few tables at once, unless `load.workers` says how many."""
+def load_few_tables(pipeline: dlt.Pipeline, workers: int) -> None:
+    """Load so many tables at once at most, unless `load.workers` says how many."""
     if dlt.config.get("load.workers") is None:
         able = pipeline.destination.capabilities().max_parallel_load_jobs or workers
         pipeline.destination.caps_params["max_parallel_load_jobs"] = min(able, workers)
@@ -41,7 +41,6 @@ def load_few_tables(pipeline: dlt.Pipeline, workers: int = WORKERS) -> None:
 
 def limit_duckdb(pipeline: dlt.Pipeline) -> None:
     """Limit the memory of a DuckDB file, unless `global_config` says otherwise."""
-    load_few_tables(pipeline, workers=1)
     config: Any = pipeline.destination_client().config
     if not config.credentials.global_config:
         config.credentials.global_config = dict(DUCKDB)
