@@ -16,9 +16,11 @@ test: .venv/.test lint
 test-all: .venv/.test lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# the randomized tests at length: thousands of sequences, for hours
+# what is tested by chance, at length: LONG batches of each kind of sequence, for two hours
+LONG ?= 10
+test-long: export LONG := $(LONG)
 test-long: .venv/.test
-	LONG=1 $(BIN)/python -m pytest -n auto tests/test_random.py tests/test_reconcile_random.py tests/test_death.py
+	$(BIN)/python -m pytest -n auto --dist worksteal -rP --show-capture=stdout -k batch
 
 # the examples run in the real Airflow and Dagster, which are large: in environments of their own
 test-examples: .venv-airflow/.ready .venv-dagster/.ready

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from sandbox import Account, Server
+from tests.chance import LONG, SEED, in_batches
 from tests.copy import Copy
 from tests.processes import Run
 from tests.script import environment, run
@@ -138,13 +139,13 @@ def library(server: Server, request: pytest.FixtureRequest) -> Library:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(20 if os.environ.get("LONG") else 1))
-def test_killed_at_any_moment(library: Library, seed: int) -> None:
+@in_batches
+def test_killed_at_any_moment(library: Library, batch: int) -> None:
     """Between any two dealings with files, of which all steps of a run are full."""
-    rng = Random(seed)
+    rng = Random(1000 * SEED + batch)
     moves = library.run().moves()
     library.check()
-    for round in range(9 if os.environ.get("LONG") else 3):
+    for round in range(9 if LONG else 3):
         library.change(rng)
         full_refresh = round % 3 == 2
         # dying twice in a row, too
@@ -258,13 +259,14 @@ def test_the_database_goes_away_during_extraction(
 
 
 @pytest.mark.long
-def test_the_database_goes_away_at_any_time(server: Server, database: Database) -> None:
+@in_batches
+def test_the_database_goes_away_at_any_time(server: Server, database: Database, batch: int) -> None:
     library = Library(server, "postgres")
-    rng = Random(2)
+    rng = Random(1000 * SEED + batch)
     began = time.monotonic()
     library.load()
     lasts = time.monotonic() - began
-    for goes in (database.cut, database.leave) * (6 if os.environ.get("LONG") else 2):
+    for goes in (database.cut, database.leave) * 2:
         library.change(rng)
         running = library.run()
         time.sleep(lasts * rng.uniform(0.2, 1))

@@ -8,7 +8,6 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 import dlt
 import pytest
 from dlt.common.schema.utils import has_table_seen_data
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harvest import HarvestError, harvest_source
@@ -16,6 +15,7 @@ from harvest.cli.commands import load
 from harvest.history import keep_versions
 from sandbox import Account, Server
 from sandbox.fields import Fields
+from tests.chance import LONG, in_batches, play_sequences
 from tests.copy import Copy, Row
 from tests.destinations import script_load
 from tests.helpers import check, sql
@@ -24,9 +24,6 @@ from tests.processes import Run
 from tests.script import environment, run
 from tests.test_random import folder
 from tests.versions import SOME, check_stamps, documented_queries, kept, one_history, record
-
-LONG = int(os.environ.get("LONG") or 0)
-"""As in test_random.py."""
 
 
 @pytest.fixture
@@ -104,7 +101,7 @@ steps = st.lists(
         st.sampled_from([False, False, False, True]),
     ),
     min_size=2,
-    max_size=8 if LONG else 4,
+    max_size=5 if LONG else 4,
 )
 
 
@@ -145,48 +142,21 @@ def play(server: Server, destination: str, sequence: List[Step]) -> None:
             copy.check(*SOME, names=False)
 
 
-def sequences(examples: int) -> Any:
-    return settings(
-        derandomize=not LONG,
-        max_examples={0: examples, 1: 300}.get(LONG, LONG),
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-
-
 @pytest.mark.long
-def test_any_history(tmp_path: Path) -> None:
-    @sequences(8)
-    @given(st.integers(0, 99), steps)
+@in_batches
+def test_any_history(destination: str, batch: int, tmp_path: Path) -> None:
     def any_history(number: int, sequence: List[Step]) -> None:
         account = Account.generate(seed=number, time_entries=40, years=0.4)
         with folder(tmp_path), Server(account, limits=False, page_size=7) as server:
-            play(server, "duckdb", sequence)
-
-    any_history()
-
-
-@pytest.mark.long
-def test_any_history_on_postgres(
-    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", postgres)
-
-    @sequences(8)
-    @given(st.integers(0, 99), steps)
-    def any_history(number: int, sequence: List[Step]) -> None:
-        account = Account.generate(seed=number, time_entries=40, years=0.4)
-        with folder(tmp_path), Server(account, limits=False, page_size=7) as server:
-            copy = Copy(server, "postgres", dataset="harvest_data")
             try:
-                play(server, "postgres", sequence)
+                play(server, destination, sequence)
             finally:
-                sql(copy, "DROP SCHEMA IF EXISTS harvest_data CASCADE")
-                sql(copy, "DROP SCHEMA IF EXISTS harvest_data_staging CASCADE")
+                if destination == "postgres":
+                    copy = Copy(server, destination, dataset="harvest_data")
+                    sql(copy, "DROP SCHEMA IF EXISTS harvest_data CASCADE")
+                    sql(copy, "DROP SCHEMA IF EXISTS harvest_data_staging CASCADE")
 
-    any_history()
+    play_sequences(any_history, st.integers(0, 99), steps, batch=batch, few=8, many=10)
 
 
 @pytest.mark.parametrize("deleted", ["remove", pytest.param("mark", marks=pytest.mark.long)])

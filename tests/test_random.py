@@ -1,7 +1,4 @@
-"""Chance: changes, faults and deaths in any order, and after each quiet run the copy is right.
-
-`LONG=1` makes thousands of longer sequences out of some dozens, and `LONG=50` 50 of each group.
-"""
+"""Chance: changes, faults and deaths in any order, and after each quiet run the copy is right."""
 
 import os
 import shutil
@@ -9,23 +6,20 @@ import tempfile
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import dlt
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from hypothesis import note
 from hypothesis import strategies as st
 
 from harvest.cli.commands import load
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from sandbox.server import RequestRecord
+from tests.chance import LONG, in_batches, play_sequences
 from tests.copy import Copy
 from tests.processes import Run
-
-LONG = int(os.environ.get("LONG") or 0)
-# set to another number, it makes LONG begin with other sequences
-SEED = int(os.environ.get("SEED", "0"))
 
 GROUPS = {
     "lists": ("clients", "contacts", "projects", "tasks"),
@@ -174,35 +168,21 @@ def change_before(server: Server, coming: Dict[int, int]) -> None:
         server.before(".*", once, times=max(coming) + 1)
 
 
-def sequences(examples: int) -> Any:
-    """Without a database of sequences that failed once."""
-    return settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        print_blob=True,
-        phases=(Phase.explicit, Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-    )
-
-
 @pytest.mark.long
+@in_batches
 @pytest.mark.parametrize("group", GROUPS)
-def test_any_sequence(group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_sequence(
+    group: str, batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # by default, a rate limit that stays reached is waited for for an hour
     monkeypatch.setenv("RUNTIME__REQUEST_MAX_RETRY_DELAY", "0.1")
-    played = count()
 
-    # the same sequences each time
-    @seed(SEED * len(GROUPS) + list(GROUPS).index(group))
-    @sequences({0: 3, 1: 600}.get(LONG, LONG))
-    @given(st.integers(0, 99), st.lists(steps, min_size=1, max_size=8 if LONG else 4))
     def any_sequence(number: int, sequence: List[Step]) -> None:
-        next(played)
         account = Account.generate(seed=number, time_entries=40, years=0.4)
         # every list has several pages, which makes some thousands of rows of each superfluous
         with folder(tmp_path), Server(account, limits=False, page_size=7) as server:
             play(server, GROUPS[group], sequence)
 
-    any_sequence()
-    print(f"{next(played)} sequences of {group}")
+    several = st.lists(steps, min_size=1, max_size=5 if LONG else 4)
+    number = batch * len(GROUPS) + list(GROUPS).index(group)
+    play_sequences(any_sequence, st.integers(0, 99), several, batch=number, few=3, many=25)

@@ -1,35 +1,20 @@
 """Any sequence of changes, and any change while the comparison is under way."""
 
-import os
 from typing import Any, Iterator, List, Set, Tuple
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harvest.reconcile import reconcile, verify
 from harvest.settings import STREAMS
 from sandbox import Account, Server
+from tests.chance import in_batches, play_sequences
 from tests.copy import Copy
 
-LONG = int(os.environ.get("LONG") or 0)
-"""As in test_random.py."""
-random = settings(
-    derandomize=not LONG,
-    max_examples={0: 2, 1: 500}.get(LONG, LONG),
-    deadline=None,
-    phases=[Phase.generate] if not LONG else [Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
 Step = Tuple[int, int, Set[str], int]
+kinds = st.sets(st.sampled_from(["add", "edit", "delete", "bill"]), min_size=1)
 steps = st.lists(
-    st.tuples(
-        st.integers(0, 10_000),
-        st.integers(1, 25),
-        st.sets(st.sampled_from(["add", "edit", "delete", "bill"]), min_size=1),
-        st.integers(0, 3),
-    ),
+    st.tuples(st.integers(0, 10_000), st.integers(1, 25), kinds, st.integers(0, 3)),
     min_size=1,
     max_size=2,
 )
@@ -47,9 +32,12 @@ def change(account: Account, step: Step) -> None:
 
 
 @pytest.mark.long
-@random
-@given(steps)
-def test_one_run_after_any_changes(sequence: List[Step]) -> None:
+@in_batches
+def test_one_run_after_any_changes(batch: int) -> None:
+    play_sequences(one_run_after, steps, batch=batch, few=2, many=10)
+
+
+def one_run_after(sequence: List[Step]) -> None:
     account = Account.generate(seed=sequence[0][0] % 5, time_entries=60, years=0.6)
     with Server(account, limits=False) as server:
         copy = Copy(server)
@@ -63,13 +51,13 @@ def test_one_run_after_any_changes(sequence: List[Step]) -> None:
 
 
 @pytest.mark.long
-@random
-@given(
-    st.integers(0, 10_000),
-    st.integers(1, 4),
-    st.sets(st.sampled_from(["add", "edit", "delete", "bill"]), min_size=1),
-)
-def test_nothing_that_lives_is_removed(seed: int, often: int, kinds: Set[str]) -> None:
+@in_batches
+def test_nothing_that_lives_is_removed(batch: int) -> None:
+    changes = st.integers(0, 10_000), st.integers(1, 4), kinds
+    play_sequences(only_the_dead_are_removed, *changes, batch=batch, few=2, many=10)
+
+
+def only_the_dead_are_removed(seed: int, often: int, kinds: Set[str]) -> None:
     """The account changes before every so-manieth request of the comparison."""
     account = Account.generate(seed=seed % 5, time_entries=60, years=0.6)
     with Server(account, limits=False) as server:

@@ -28,6 +28,7 @@ from harvest.cli.destination import place
 from harvest.cli.errors import explain
 from harvest.cli.lock import bucket_lock, file_lock
 from sandbox import Account, Server
+from tests.chance import in_batches
 from tests.copy import Copy
 from tests.processes import Run
 from tests.script import ROOT, counts, environment, one_sentence, run
@@ -355,14 +356,14 @@ def on_machine(
     return Run(*STREAMS, destination=destination, **settings, **how)
 
 
-@pytest.mark.parametrize("times", range(20 if os.environ.get("LONG") else 1))
+@in_batches
 @pytest.mark.parametrize("full_refresh", [False, True])
 @pytest.mark.long
 def test_two_machines_at_once(
     server: Server,
     shared: str,
     full_refresh: bool,
-    times: int,
+    batch: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second says so and stops, or both end right: nothing is there twice."""

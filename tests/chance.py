@@ -1,0 +1,44 @@
+"""How many sequences of events the randomized tests play, and which.
+
+By default, each test plays a few short ones, the same each time. With `LONG=10` it plays ten
+batches of more and longer ones. `SEED=1` gives other sequences than `SEED=0`, the default.
+"""
+
+import os
+from typing import Any, Callable
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+
+LONG = int(os.environ.get("LONG") or 0)
+SEED = int(os.environ.get("SEED") or 0)
+
+in_batches = pytest.mark.parametrize("batch", range(LONG or 1), ids="batch {}".format)
+
+
+def play_sequences(
+    play: Callable[..., None], *chance: SearchStrategy[Any], batch: int, few: int, many: int
+) -> None:
+    """Calls `play` with what chance gives, `few` times, or `many` times in a long run."""
+    played = 0
+
+    @seed(SEED * 1000 + batch)
+    @settings(
+        max_examples=many if LONG else few,
+        deadline=None,
+        # without sequences that failed once
+        database=None,
+        print_blob=True,
+        # to look for the shortest that fails takes long
+        phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(*chance)
+    def once(*values: Any) -> None:
+        nonlocal played
+        played += 1
+        play(*values)
+
+    once()
+    print(f"{played} sequences")
