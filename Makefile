@@ -17,7 +17,7 @@ test-all: .venv/.test lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # what is tested by chance, at length: LONG batches of each kind of sequence, for two hours
-LONG ?= 10
+LONG ?= 8
 test-long: export LONG := $(LONG)
 test-long: .venv/.test
 	$(BIN)/python -m pytest -n auto --dist worksteal -rP --show-capture=stdout -k batch

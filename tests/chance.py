@@ -1,15 +1,15 @@
 """How many sequences of events the randomized tests play, and which.
 
-By default, each test plays a few short ones, the same each time. With `LONG=10` it plays ten
+By default, each test plays a few short ones, the same each time. With `LONG=8` it plays eight
 batches of more and longer ones. `SEED=1` gives other sequences than `SEED=0`, the default.
 """
 
 import os
-from typing import Any, Callable
+from typing import Any, Callable, Tuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import SearchStrategy, tuples
 
 LONG = int(os.environ.get("LONG") or 0)
 SEED = int(os.environ.get("SEED") or 0)
@@ -34,8 +34,8 @@ def play_sequences(
         phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(*chance)
-    def once(*values: Any) -> None:
+    @given(tuples(*chance))
+    def once(values: Tuple[Any, ...]) -> None:
         nonlocal played
         played += 1
         play(*values)

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 
 from sandbox import Account, Server
-from tests.chance import LONG, SEED, in_batches
+from tests.chance import SEED, in_batches
 from tests.copy import Copy
 from tests.processes import Run
 from tests.script import environment, run
@@ -145,7 +145,7 @@ def test_killed_at_any_moment(library: Library, batch: int) -> None:
     rng = Random(1000 * SEED + batch)
     moves = library.run().moves()
     library.check()
-    for round in range(9 if LONG else 3):
+    for round in range(3):
         library.change(rng)
         full_refresh = round % 3 == 2
         # dying twice in a row, too

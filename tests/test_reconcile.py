@@ -187,6 +187,37 @@ def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
     assert len(server.requests) == again.requests
 
 
+# the second makes the list so long that it is compared by figures
+@pytest.mark.parametrize("page_size", [2000, 10])
+def test_a_running_timer_makes_no_difference(account: Account, page_size: int) -> None:
+    running = next(row for row in account.rows("time_entries") if row["is_running"])
+
+    def grow(by: float, hours_without_timer: float) -> None:
+        running["hours"] += by
+        account.edit(
+            "time_entries",
+            running["id"],
+            touch=False,
+            hours=running["hours"],
+            hours_without_timer=hours_without_timer,
+        )
+
+    with Server(account, limits=False, page_size=page_size) as server:
+        copy = Copy(server).of("time_entries")
+        copy.run()
+        before = running["hours_without_timer"]
+        server.before(".*", lambda _: grow(0.25, before), times=None)
+        assert not differing(repair(copy))
+        result = check(copy)
+        assert result.equal
+        (entries,) = result.comparisons
+        assert entries.verdict == "equal but for running timers, whose hours grow"
+        server.forget_before()
+        # hours from before the timer was started are compared
+        grow(1, before + 1)
+        assert differing(check(copy)) == {"time_entries"}
+
+
 def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> None:
     copy = Copy(server, destination)
     copy.of(

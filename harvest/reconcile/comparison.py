@@ -71,6 +71,7 @@ class TableComparison:
         read_at (Dict[Window, str]): When windows of a report were read, by Harvest's
             clock.
         prints (Optional[Prints]): What the windows of a report look like here.
+        running (bool): The timer of an entry runs, so that its hours were not compared.
         kept (bool): Nothing is removed of it, for the token's owner may see less than
             the one who loaded it.
         note (str): Why it was not compared, or not altogether.
@@ -93,6 +94,7 @@ class TableComparison:
     sets: Dict[Key, Rows] = field(default_factory=dict)
     read_at: Dict[Window, str] = field(default_factory=dict)
     prints: Optional[Prints] = None
+    running: bool = False
     kept: bool = False
     note: str = ""
     status: Outcome = "equal"
@@ -110,6 +112,8 @@ class TableComparison:
     def verdict(self) -> str:
         """Return the outcome in words, such as `2 missing here; 1 different`."""
         found = [*self._differences, *([self.note] if self.note else [])]
+        if not found and self.running and self.amount_here != self.amount_harvest:
+            return "equal but for running timers, whose hours grow"
         return "; ".join(found) or self.status
 
     @property

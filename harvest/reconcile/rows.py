@@ -19,7 +19,7 @@ from .values import comparable, days_in
 
 VARIANT = re.compile("(?<=.)__v_[a-z]+$")
 """The column beside another for values that do not fit it: `hours__v_text`."""
-GROWING = frozenset(("hours", "hours_without_timer", "rounded_hours"))
+GROWING = frozenset(("hours", "rounded_hours"))
 """What grows all the time while the timer of an entry runs."""
 
 Form = Dict[Any, Any]
@@ -105,6 +105,7 @@ class StreamRows:
         for each in ours:
             here[each.key].append(each)
         for key, row in by_key(stream, rows).items():
+            found.running |= bool(row.get("is_running"))
             stored = here.pop(key, [])
             if len(stored) > 1:
                 found.twice.add(key)
