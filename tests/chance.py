@@ -1,6 +1,6 @@
 """How many sequences of events the randomized tests play, and which.
 
-By default, each test plays a few short ones, the same each time. With `LONG=8` it plays eight
+By default, each test plays a few short ones, the same each time. With `LONG=3` it plays three
 batches of more and longer ones. `SEED=1` gives other sequences than `SEED=0`, the default.
 """
 
