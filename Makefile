@@ -16,7 +16,7 @@ test: .venv/.test lint
 test-all: .venv/.test lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# what is tested by chance, at length: LONG batches of 165 sequences, and of runs that are killed
+# the randomized tests at length: LONG batches of 165 sequences, and of runs that are killed
 LONG ?= 3
 test-long: export LONG := $(LONG)
 test-long: .venv/.test

@@ -1,7 +1,7 @@
-"""How many sequences of events the randomized tests play, and which.
+"""Random sequences of events for the tests that play them.
 
-By default, each test plays a few short ones, the same each time. With `LONG=3` it plays three
-batches of more and longer ones. `SEED=1` gives other sequences than `SEED=0`, the default.
+By default, a test plays a few short ones, the same each time. With `LONG=3` it plays three batches
+of more and longer ones. `SEED=1` gives other sequences than `SEED=0`, the default.
 """
 
 import os
@@ -12,9 +12,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy, tuples
 
 LONG = int(os.environ.get("LONG") or 0)
-SEED = int(os.environ.get("SEED") or 0)
+FIRST = 1000 * int(os.environ.get("SEED") or 0)
 
-in_batches = pytest.mark.parametrize("batch", range(LONG or 1), ids="batch {}".format)
+in_batches = pytest.mark.parametrize(
+    "batch", range(FIRST, FIRST + (LONG or 1)), ids="batch {}".format
+)
+"""Runs a test once for each batch, whose number is the seed of what happens in it."""
 
 
 def play_sequences(
@@ -23,14 +26,14 @@ def play_sequences(
     """Calls `play` with what chance gives, `few` times, or `many` times in a long run."""
     played = 0
 
-    @seed(SEED * 1000 + batch)
+    @seed(batch)
     @settings(
         max_examples=many if LONG else few,
         deadline=None,
-        # without sequences that failed once
+        # play no sequence again because it failed once
         database=None,
         print_blob=True,
-        # to look for the shortest that fails takes long
+        # shrinking a sequence that fails takes long
         phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
