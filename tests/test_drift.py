@@ -7,7 +7,7 @@ from typing import Any, Dict
 import pytest
 
 from harvest import harvest_source
-from harvest.drift import drift, kind_of
+from harvest.cli.drift import drift, kind_of
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy

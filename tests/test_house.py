@@ -15,7 +15,7 @@ LAYERS: List[Tuple[str, ...]] = [
     ("api",),
     ("streams",),
     ("",),
-    ("reconcile", "dry_run", "drift", "progress"),
+    ("reconcile",),
     ("history",),
     ("cli",),
 ]

@@ -10,7 +10,7 @@ from typing import Dict, Tuple
 
 import pytest
 
-from harvest.progress import Progress
+from harvest.cli.progress import Progress
 from harvest.streams.context import context_of
 from sandbox import Account, Server
 from tests.copy import Copy
@@ -58,7 +58,7 @@ def test_a_terminal_shows_streams_and_what_they_wait_for(server: Server) -> None
     assert rows == sorted(rows)
     assert len(set(rows)) > 1
     assert rows[-1][0] <= invoices
-    assert re.search(r"^0:00:0\d  reading, \d+ requests, \d streams read, \d+ rows", text, re.M)
+    assert re.search(r"^0:\d\d:\d\d  reading, \d+ requests, \d streams read, \d+ rows", text, re.M)
     assert re.search(r"waiting for Harvest's rate limit: [12] s to go \(\d s so far", text)
     assert "loading" in text
     # it is wiped away, and the cursor is back

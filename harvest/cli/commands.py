@@ -11,13 +11,13 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
 from .. import HarvestError
-from ..drift import StreamDrift, drift
-from ..dry_run import Forecast, forecast
 from ..history import keep_versions
 from ..reconcile import Result, reconcile, verify
 from ..settings import STREAMS
 from ..streams.context import context_of
 from .destination import MakePipeline, database_file, harvest_pipeline, opened
+from .drift import StreamDrift, drift
+from .dry_run import Forecast, forecast
 from .structure import check_structure, prepare_refresh
 
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Callable, Dict, Iterator, List, Optional, TextIO, Tuple
 
-from ..drift import Field, StreamDrift
-from ..dry_run import Forecast
 from ..reconcile import Result
 from ..typing import Row
 from .commands import Loaded, Outcome
 from .destination import place
+from .drift import Field, StreamDrift
+from .dry_run import Forecast
 
 COUNTED = ("missing", "different", "deleted", "twice")
 """Rows of a comparison of which a report has the number only."""

@@ -11,7 +11,6 @@ from typing import Callable, List, Optional
 from dlt.common import logger
 from dlt.extract import DltSource
 
-from ..progress import Progress
 from ..reconcile import Result
 from ..streams.context import context_of
 from .commands import Loaded, execute, selected
@@ -19,6 +18,7 @@ from .destination import MakePipeline
 from .errors import explain, stopped_by
 from .memory import give_memory_back
 from .output import report, say
+from .progress import Progress
 
 MakeSource = Callable[..., DltSource]
 

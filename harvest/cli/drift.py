@@ -12,15 +12,15 @@ from dlt.common import Decimal
 from dlt.common.schema import Schema
 from dlt.extract import DltSource
 
-from .api.running import run
-from .exceptions import AccessRefused, HarvestError, RecordDeleted
-from .settings import STREAMS, Stream
-from .streams.children import has_children, questions_of, start_child
-from .streams.context import Context, context_of, lacking, refusal
-from .streams.due import years_due
-from .streams.reports import window_params
-from .streams.values import meant, number_in
-from .typing import Row, Rows
+from ..api.running import run
+from ..exceptions import AccessRefused, HarvestError, RecordDeleted
+from ..settings import STREAMS, Stream
+from ..streams.children import has_children, questions_of, start_child
+from ..streams.context import Context, context_of, lacking, refusal
+from ..streams.due import years_due
+from ..streams.reports import window_params
+from ..streams.values import meant, number_in
+from ..typing import Row, Rows
 
 PARENTS = 10
 """Parents that are asked for what is below them, until one has something."""

@@ -9,17 +9,17 @@ from typing import Counter, List, NamedTuple, Optional, Sequence, Set, Tuple
 import dlt
 from dlt.extract import DltSource
 
-from .api.decoding import Page
-from .api.pagination import pages
-from .api.running import run
-from .exceptions import AccessRefused, HarvestError
-from .settings import COMPANY, FAMILIES, PER_PAGE, REPORTED, STREAMS, Stream
-from .streams import due
-from .streams.children import due_of, has_children, questions_of
-from .streams.context import Context, context_of, lacking, refusal
-from .streams.lists import backfilled_days
-from .streams.reports import known_windows
-from .typing import Row
+from ..api.decoding import Page
+from ..api.pagination import pages
+from ..api.running import run
+from ..exceptions import AccessRefused, HarvestError
+from ..settings import COMPANY, FAMILIES, PER_PAGE, REPORTED, STREAMS, Stream
+from ..streams import due
+from ..streams.children import due_of, has_children, questions_of
+from ..streams.context import Context, context_of, lacking, refusal
+from ..streams.lists import backfilled_days
+from ..streams.reports import known_windows
+from ..typing import Row
 
 
 class Planned(NamedTuple):

@@ -14,8 +14,8 @@ from dlt.common.runtime.collector_base import Collector
 from rich.console import Console
 from rich.live import Live
 
-from .api.rate_limit import RateLimit
-from .settings import STREAMS
+from ..api.rate_limit import RateLimit
+from ..settings import STREAMS
 
 PHASES = {"Extract": "reading", "Normalize": "preparing", "Load": "loading"}
 """The steps of dlt's, in words."""
