@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any, Dict, List
 
 from tests.copy import Copy, Row, plain
-from tests.destinations import script_load
 from tests.script import ROOT
+from tests.sums import script_load
 
 SOME = ("clients", "projects", "tasks")
 OWN = ("valid_from", "seen_at", "deleted_at")

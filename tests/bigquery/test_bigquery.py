@@ -9,8 +9,8 @@ from harvest.reconcile import reconcile, verify
 from harvest.settings import STREAMS
 from tests.bigquery.emulator import PROJECT, Emulator
 from tests.copy import Copy, truth
-from tests.destinations import expected_sums, script_load, stored_sums
 from tests.script import ROOT
+from tests.sums import expected_sums, script_load, stored_sums
 from tests.versions import documented_queries, one_history
 
 TYPES = {

@@ -12,8 +12,8 @@ import pytest
 from harvest.reconcile import reconcile, verify
 from sandbox import Server
 from tests.copy import Copy
-from tests.destinations import expected_sums, script_load, stored_sums
 from tests.script import ROOT
+from tests.sums import expected_sums, script_load, stored_sums
 from tests.versions import one_history
 
 SOME = ("clients", "projects", "time_entries", "invoices", "invoice_payments", "time_clients")

@@ -18,8 +18,8 @@ import pytest
 from nbclient import NotebookClient
 
 from sandbox import Account, Clock, Server
+from tests.docs.test_commands import NOTEBOOK, SECTIONS
 from tests.script import ROOT
-from tests.test_commands import NOTEBOOK, SECTIONS
 
 FILE = ROOT / "notebooks" / "explore_harvest.ipynb"
 

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from datetime import timedelta
 from itertools import cycle
-from pathlib import Path
 from typing import Any, Callable, Dict, Tuple
 
 import dlt
@@ -20,9 +19,9 @@ from sandbox import Account, Server
 from tests.copy import Copy
 from tests.helpers import sentence, snapshot
 from tests.processes import Run
-from tests.script import environment, run
+from tests.script import ROOT, environment, run
 
-SCRIPT = Path(__file__).parent.parent / "harvest_pipeline.py"
+SCRIPT = ROOT / "harvest_pipeline.py"
 SOME = ("clients", "tasks", "invoices", "invoice_messages", "roles", "time_team")
 
 RATE = "Harvest's rate limit was reached (429)"

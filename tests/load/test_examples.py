@@ -1,7 +1,6 @@
 """The documented example responses, served as they stand."""
 
 import re
-from pathlib import Path
 from typing import Any, Dict
 
 import pytest
@@ -10,8 +9,9 @@ import yaml
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy, _filled, flat, key_of
+from tests.script import ROOT
 
-OPENAPI = Path(__file__).parent.parent.parent / "shared" / "harvest-openapi.yaml"
+OPENAPI = ROOT.parent / "shared" / "harvest-openapi.yaml"
 
 pytestmark = pytest.mark.skipif(
     not OPENAPI.exists(), reason="the OpenAPI description of Harvest is not beside this clone"

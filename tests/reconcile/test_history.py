@@ -17,12 +17,12 @@ from sandbox import Account, Server
 from sandbox.fields import Fields
 from tests.chance import LONG, in_batches, play_sequences
 from tests.copy import Copy, Row
-from tests.destinations import script_load
+from tests.failures.test_random import folder
 from tests.helpers import check, sql
 from tests.lakes import Delta, Parquet
 from tests.processes import Run
 from tests.script import environment, run
-from tests.test_random import folder
+from tests.sums import script_load
 from tests.versions import SOME, check_stamps, documented_queries, kept, one_history, record
 
 

@@ -13,9 +13,9 @@ from harvest import HarvestError, harvest_source
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
-from tests.destinations import decimals, expected_sums, stored_sums
 from tests.helpers import after_page_1, long_account, long_server
 from tests.lakes import Delta, Lake, Parquet, known
+from tests.sums import decimals, expected_sums, stored_sums
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from jsonschema import Draft202012Validator
 
 from sandbox import Account, Server
 from sandbox.listings import LISTINGS, PROJECT_LISTINGS
+from tests.script import ROOT
 
-OPENAPI = Path(__file__).resolve().parents[2] / "shared" / "harvest-openapi.yaml"
+OPENAPI = ROOT.parent / "shared" / "harvest-openapi.yaml"
 
 pytestmark = pytest.mark.skipif(
     not OPENAPI.exists(), reason=f"{OPENAPI.name} is not beside this repository"
