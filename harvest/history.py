@@ -7,7 +7,7 @@ import dlt
 from dlt.extract import DltResource, DltSource
 
 from .reconcile import Result
-from .reconcile.destination import StoredTables
+from .reconcile.stored import StoredTables
 from .streams.context import context_of
 from .typing import Rows
 

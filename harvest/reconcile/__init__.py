@@ -8,7 +8,7 @@ import dlt
 from dlt.extract import DltSource
 
 from ..exceptions import HarvestError
-from .comparing import Comparing
+from .reconciliation import Reconciliation
 from .comparison import Outcome, Result, TableComparison
 
 __all__ = ["Outcome", "Result", "TableComparison", "reconcile", "verify"]
@@ -37,7 +37,7 @@ def verify(pipeline: dlt.Pipeline, source: DltSource, deep: bool = False) -> Res
         >>> verify(pipeline, harvest_source(), deep=True).equal
         True
     """
-    comparing = Comparing(pipeline, source, "ignore", deep, repairs=False)
+    comparing = Reconciliation(pipeline, source, "ignore", deep, repairs=False)
     comparing.compare_lists()
     comparing.compare_reports()
     return comparing.result()
@@ -80,7 +80,7 @@ def reconcile(
         >>> reconcile(pipeline, source, deleted="mark")
     """
     _check_arguments(deleted, max_deleted_share)
-    comparing = Comparing(pipeline, source, deleted, deep, repairs=True)
+    comparing = Reconciliation(pipeline, source, deleted, deep, repairs=True)
     comparing.compare_lists()
     comparing.limit(max_deleted_share)
     comparing.repair()

@@ -12,7 +12,7 @@ from ..exceptions import HarvestError
 from ..streams.context import context_of
 from ..typing import Row, Rows, Window
 from .comparison import TableComparison
-from .destination import StoredTables
+from .stored import StoredTables
 from .entries import Entries
 from .prints import Prints, name_of
 

@@ -8,9 +8,9 @@ from dlt.common import Decimal
 
 from ..settings import STREAMS, Report, Stream
 from ..typing import Row, Rows
-from .destination import StoredTables
+from .stored import StoredTables
 from .prints import Group
-from .values import as_decimal
+from .comparable import as_decimal
 
 INVOICED = "invoices__line_items"
 """What was invoiced of each project."""

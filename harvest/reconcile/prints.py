@@ -14,7 +14,7 @@ from dlt.common import Decimal
 
 from ..settings import Report
 from ..typing import Rows, Window
-from .values import as_day, as_decimal
+from .comparable import as_day, as_decimal
 
 
 class Group(NamedTuple):

@@ -17,8 +17,8 @@ from ..typing import Key, Row, Rows
 from .check import Check
 from .comparison import TableComparison
 from .prints import name_of
-from .rows import StreamRows
-from .values import days_in
+from .compare_rows import StreamRows
+from .comparable import days_in
 
 REMOVED = "removed_rows"
 """The table of the rows that were removed."""

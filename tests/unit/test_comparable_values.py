@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harvest.reconcile.values import as_day, as_decimal, comparable
+from harvest.reconcile.comparable import as_day, as_decimal, comparable
 
 SAME = [
     ("decimal", Decimal("2.11"), "2.11"),

@@ -10,9 +10,9 @@ from ..typing import Rows, Window
 from .check import Check
 from .comparison import TableComparison
 from .prints import Prints, WindowPrint, by_window, print_of, within
-from .rows import Stored, StreamRows
-from .sets import SetComparison
-from .values import moment
+from .compare_rows import Stored, StreamRows
+from .compare_sets import SetComparison
+from .comparable import moment
 
 SLACK = timedelta(seconds=10)
 """A report that was asked for so soon after a change may have been made before it."""

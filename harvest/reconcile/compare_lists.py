@@ -18,10 +18,10 @@ from ..settings import FAMILIES, PER_PAGE, STREAMS
 from ..typing import Row, Rows, Window
 from .check import Check, together
 from .comparison import TableComparison
-from .destination import is_one_of
-from .rows import StreamRows, by_key
+from .stored import is_one_of
+from .compare_rows import StreamRows, by_key
 from .segments import Figures, bisect, gaps, years_of
-from .values import as_day, as_decimal
+from .comparable import as_day, as_decimal
 
 WHOLE_PAGES = 5
 """Lists on more pages than this are compared by figures, if a report sums them up."""

@@ -10,10 +10,10 @@ from ..streams.context import SEES_LESS, lacking, refusal
 from ..streams.due import sees_as_much
 from .check import Check, together
 from .comparison import Outcome, Result, TableComparison
-from .lists import ListComparison
+from .compare_lists import ListComparison
 from .repair import removed_rows, repair
-from .reports import ReportComparison
-from .sets import ChildComparison, SetComparison
+from .compare_reports import ReportComparison
+from .compare_sets import ChildComparison, SetComparison
 
 KEPT = (
     "nothing is removed, since the token's owner may see less than the one who loaded"
@@ -29,7 +29,7 @@ KINDS: Dict[str, Callable[[Check, TableComparison], Any]] = {
 """What compares the streams of a kind."""
 
 
-class Comparing(Check):
+class Reconciliation(Check):
     """The steps of a comparison, in the order in which they are called."""
 
     def __post_init__(self) -> None:
