@@ -8,8 +8,8 @@ import dlt
 from dlt.extract import DltSource
 
 from ..exceptions import HarvestError
-from .reconciliation import Reconciliation
 from .comparison import Outcome, Result, TableComparison
+from .reconciliation import Reconciliation
 
 __all__ = ["Outcome", "Result", "TableComparison", "reconcile", "verify"]
 

@@ -12,9 +12,9 @@ from ..exceptions import HarvestError
 from ..streams.context import context_of
 from ..typing import Row, Rows, Window
 from .comparison import TableComparison
-from .stored import StoredTables
 from .entries import Entries
 from .prints import Prints, name_of
+from .stored import StoredTables
 
 
 class SourceState:

@@ -17,11 +17,11 @@ from ..exceptions import AccessRefused, RecordDeleted
 from ..settings import FAMILIES, PER_PAGE, STREAMS
 from ..typing import Row, Rows, Window
 from .check import Check, together
-from .comparison import TableComparison
-from .stored import is_one_of
-from .compare_rows import StreamRows, by_key
-from .segments import Figures, bisect, gaps, years_of
 from .comparable import as_day, as_decimal
+from .compare_rows import StreamRows, by_key
+from .comparison import TableComparison
+from .segments import Figures, bisect, gaps, years_of
+from .stored import is_one_of
 
 WHOLE_PAGES = 5
 """Lists on more pages than this are compared by figures, if a report sums them up."""

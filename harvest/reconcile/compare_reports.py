@@ -8,11 +8,11 @@ from ..settings import STREAMS
 from ..streams.reports import window_params
 from ..typing import Rows, Window
 from .check import Check
-from .comparison import TableComparison
-from .prints import Prints, WindowPrint, by_window, print_of, within
+from .comparable import moment
 from .compare_rows import Stored, StreamRows
 from .compare_sets import SetComparison
-from .comparable import moment
+from .comparison import TableComparison
+from .prints import Prints, WindowPrint, by_window, print_of, within
 
 SLACK = timedelta(seconds=10)
 """A report that was asked for so soon after a change may have been made before it."""

@@ -13,9 +13,9 @@ from ..streams.dlt_internals import steps_of
 from ..streams.values import storable, value_at
 from ..typing import Key, Row, Rows
 from .check import Check
+from .comparable import comparable, days_in
 from .comparison import TableComparison
 from .stored import is_one_of
-from .comparable import comparable, days_in
 
 VARIANT = re.compile("(?<=.)__v_[a-z]+$")
 """The column beside another for values that do not fit it: `hours__v_text`."""

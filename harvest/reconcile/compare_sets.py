@@ -15,9 +15,9 @@ from ..streams.children import has_children, questions_of, rows_below, start_chi
 from ..streams.due import years_due
 from ..typing import Key, Rows
 from .check import together
-from .stored import is_one_of
-from .compare_rows import Stored, StreamRows, by_key
 from .comparable import as_day
+from .compare_rows import Stored, StreamRows, by_key
+from .stored import is_one_of
 
 SETS_AT_ONCE = 100
 """Sets that are read at once, so that memory stays flat."""

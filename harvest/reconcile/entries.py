@@ -8,9 +8,9 @@ from dlt.common import Decimal
 
 from ..settings import STREAMS, Report, Stream
 from ..typing import Row, Rows
-from .stored import StoredTables
-from .prints import Group
 from .comparable import as_decimal
+from .prints import Group
+from .stored import StoredTables
 
 INVOICED = "invoices__line_items"
 """What was invoiced of each project."""

@@ -9,11 +9,11 @@ from ..settings import STREAMS
 from ..streams.context import SEES_LESS, lacking, refusal
 from ..streams.due import sees_as_much
 from .check import Check, together
-from .comparison import Outcome, Result, TableComparison
 from .compare_lists import ListComparison
-from .repair import removed_rows, repair
 from .compare_reports import ReportComparison
 from .compare_sets import ChildComparison, SetComparison
+from .comparison import Outcome, Result, TableComparison
+from .repair import removed_rows, repair
 
 KEPT = (
     "nothing is removed, since the token's owner may see less than the one who loaded"

@@ -15,10 +15,10 @@ from ..streams.tables import tombstone
 from ..streams.values import storable
 from ..typing import Key, Row, Rows
 from .check import Check
+from .comparable import days_in
+from .compare_rows import StreamRows
 from .comparison import TableComparison
 from .prints import name_of
-from .compare_rows import StreamRows
-from .comparable import days_in
 
 REMOVED = "removed_rows"
 """The table of the rows that were removed."""
