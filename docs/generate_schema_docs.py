@@ -78,6 +78,8 @@ those that hold nothing yet. Fields that Harvest sends beyond these become new c
 - Every column can be null but for those of the key. Amounts and rates are also null where the owner
   of the access token may not see them.
 - `timestamp` is a moment in UTC, `decimal(20, 6)` an exact number with six decimals.
+- `personal` marks what names a person, leads to one, or is text that people type in freely. The
+  schema has it as `x-annotation-pii`. [How to leave it out](how-to.md#leave-out-personal-data).
 - Every table has a few more columns, made by dlt: `_dlt_id`, a new key each time a row is written;
   `_dlt_load_id`, the load that wrote the row (`load_id` of the table `_dlt_loads`); and in child
   tables instead `_dlt_parent_id`, `_dlt_list_idx` (place in the list, from 0) and, where rows are
@@ -210,7 +212,8 @@ def section(tables: Tables, name: str, table: Table) -> list[str]:
     for column, hints in columns.items():
         if not column.startswith("_dlt"):
             arrow = f" → {targets[column]}" if column in targets else ""
-            lines.append(f"| `{column}` | {type_of(hints)} | {cell(hints)}{arrow} |")
+            kind = type_of(hints) + (", personal" if "x-annotation-pii" in hints else "")
+            lines.append(f"| `{column}` | {kind} | {cell(hints)}{arrow} |")
     return lines
 
 
