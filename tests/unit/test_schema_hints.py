@@ -63,9 +63,7 @@ def columns() -> list[tuple[str, str, dict[str, Any]]]:
 
 def test_every_column_with_personal_data_is_marked() -> None:
     for table, column, hints in columns():
-        personal = (
-            column in FREE_TEXT | OF_PEOPLE or (table, column) in OF_A_PERSON_IN_SOME_TABLES
-        )
+        personal = column in FREE_TEXT | OF_PEOPLE or (table, column) in OF_A_PERSON_IN_SOME_TABLES
         assert hints.get("x-annotation-pii", False) is personal, f"{table}.{column}"
 
 
