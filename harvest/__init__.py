@@ -1,7 +1,7 @@
 """Loads Harvest (https://www.getharvest.com): time, projects, people, invoices."""
 
 from types import SimpleNamespace
-from typing import Any, Iterator, Optional
+from typing import Iterator, Optional
 
 import dlt
 from dlt.common.typing import TSecretStrValue
@@ -39,7 +39,6 @@ def harvest_source(
     substream_refresh_hours: float = 24,
     on_forbidden: str = "skip",
     table_format: Optional[str] = None,
-    history: Optional[Any] = None,
     user_agent: str = USER_AGENT,
     base_url: str = BASE_URL,
     id_url: str = ID_URL,
@@ -87,8 +86,6 @@ def harvest_source(
             gives up.
         table_format (Optional[str]): `delta` writes Delta Lake tables on a `filesystem`
             destination; left out, tables are as the destination makes them.
-        history (Optional[Any]): Lists of which `history.keep_versions` keeps every
-            version, such as `["projects", "users"]` or `projects,users`; `all` for all.
         user_agent (str): Name of the application and a contact, which Harvest demands.
         base_url (str): Where the API is.
         id_url (str): Where accounts and OAuth2 tokens are.

@@ -1,13 +1,15 @@
 """Every version of a record that was seen, in a table beside that of its stream."""
 
 from datetime import datetime, timezone  # noqa: I251
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
 
 import dlt
 from dlt.extract import DltResource, DltSource
 
+from .exceptions import HarvestError
 from .reconcile import Result
 from .reconcile.stored import StoredTables
+from .settings import STREAMS
 from .streams.context import context_of
 from .typing import Rows
 
@@ -18,9 +20,12 @@ TYPE = ("data_type", "precision", "scale")
 
 
 def keep_versions(
-    pipeline: dlt.Pipeline, source: DltSource, compared: Optional[Result] = None
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    streams: Union[str, Sequence[str]],
+    compared: Optional[Result] = None,
 ) -> Dict[str, int]:
-    """Keep each version of the records in the streams of `harvest_source(history=...)`.
+    """Keep each version of the records in some lists.
 
     A table such as `projects_versions` gets a row for each record that is not as its
     last version there, with all columns of `projects`, and `valid_from`: `updated_at`,
@@ -33,22 +38,27 @@ def keep_versions(
     Args:
         pipeline (dlt.Pipeline): A pipeline that loads `harvest_source`.
         source (DltSource): The `harvest_source`.
+        streams (Union[str, Sequence[str]]): Names of lists, such as
+            `["projects", "users"]` or `projects,users`; `all` for all lists.
         compared (Optional[Result]): What `reconcile` returned after the load. A record
             is deleted only if its stream was compared with Harvest.
 
     Returns:
         Dict[str, int]: How many versions were added, by stream.
 
+    Raises:
+        HarvestError: `streams` names something else than a list.
+
     Example:
-        >>> source = harvest_source(history=["projects"])
-        >>> keep_versions(pipeline, source)
+        >>> source = harvest_source()
+        >>> keep_versions(pipeline, source, ["projects"])
         {}
         >>> info = pipeline.run(source)
-        >>> keep_versions(pipeline, source, reconcile(pipeline, source))
+        >>> keep_versions(pipeline, source, ["projects"], reconcile(pipeline, source))
         {'projects': 2}
     """
     context = context_of(source)
-    wanted = [name for name in context.history if name in source.selected_resources]
+    wanted = [name for name in lists_in(streams) if name in source.selected_resources]
     if not wanted or source.schema.name not in pipeline.schemas:
         return {}
     results = compared.comparisons if compared else ()
@@ -64,6 +74,24 @@ def keep_versions(
         ]
         versions[0].stored.write(source, kept)
     return added
+
+
+def lists_in(streams: Union[str, Sequence[str]]) -> Tuple[str, ...]:
+    """Return the names of lists, of which each row has an `updated_at`.
+
+    Raises:
+        HarvestError: Something else is named.
+    """
+    listed = streams.split(",") if isinstance(streams, str) else streams
+    names = tuple(each.strip() for each in listed if each.strip())
+    lists = tuple(each.name for each in STREAMS.values() if each.kind == "list")
+    for each in names:
+        if each not in (*lists, "all"):
+            raise HarvestError(
+                f"history names {each}, but must be all, or some of:"
+                f" {', '.join(lists)}."
+            )
+    return lists if "all" in names else names
 
 
 class Versions:

@@ -39,6 +39,7 @@ class Run:
         destination: name of a destination of dlt.
         full_refresh: read everything again.
         max_deleted_share: largest part of a table that may go at once.
+        history: lists of which every version is kept.
         **settings: arguments of `harvest_source`.
     """
 
@@ -50,6 +51,7 @@ class Run:
         destination: Optional[str] = None,
         full_refresh: bool = False,
         max_deleted_share: float = 0.2,
+        history: str = "",
         **settings: Any,
     ) -> None:
         self._said, saying = _FORKS.Pipe(duplex=False)
@@ -57,6 +59,7 @@ class Run:
             "destination": destination,
             "full_refresh": full_refresh,
             "max_deleted_share": max_deleted_share,
+            "history": history,
         }
         target = (streams, how, settings)
         arguments = (saying, os.getcwd(), dict(os.environ), dies_at, file_size, target)

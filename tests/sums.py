@@ -14,7 +14,7 @@ from tests.copy import Copy, truth
 
 def script_load(copy: Copy, **arguments: Any) -> Any:
     """Loads a copy as the script does, with its comparison. Returns what the script reports."""
-    options = ("full_refresh", "deleted", "max_deleted_share", "deep")
+    options = ("full_refresh", "deleted", "max_deleted_share", "deep", "history")
     how = {name: arguments.pop(name) for name in options if name in arguments}
     resources = arguments.pop("resources", ())
     with copy.held():

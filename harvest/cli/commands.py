@@ -11,7 +11,7 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
 from .. import HarvestError
-from ..history import keep_versions
+from ..history import keep_versions, lists_in
 from ..reconcile import Result, reconcile, verify
 from ..settings import STREAMS
 from ..streams.context import context_of
@@ -43,6 +43,9 @@ class Loaded(NamedTuple):
     versions: Dict[str, int]
 
 
+HISTORY = "sources.harvest.history"
+"""The setting that names the lists of which every version is kept."""
+
 Outcome = Union[Loaded, Forecast, Result, List[StreamDrift]]
 
 
@@ -68,6 +71,7 @@ def execute(
             deleted=None if options.no_reconcile else options.deleted,
             max_deleted_share=options.max_deleted_share,
             deep=options.deep,
+            history=options.history or dlt.config.get(HISTORY) or (),
             progress=progress,
         )
     if context_of(source).end_date and not options.dry_run:
@@ -89,6 +93,7 @@ def load(
     deleted: Optional[str] = "remove",
     max_deleted_share: float = 0.2,
     deep: bool = False,
+    history: Union[str, Sequence[str]] = (),
     progress: Optional[Collector] = None,
 ) -> Loaded:
     """Run the pipeline once, compare what it holds with Harvest, and repair it.
@@ -104,6 +109,7 @@ def load(
         max_deleted_share (float): Largest part of a table that may be removed at once,
             from 0 to 1.
         deep (bool): Compare each row and each column of all streams.
+        history (Union[str, Sequence[str]]): Lists of which every version is kept.
         progress (Optional[Collector]): Takes what dlt counts meanwhile.
 
     Returns:
@@ -117,7 +123,7 @@ def load(
         >>> load(harvest_source(start_date="2024-01-01"))
         >>> load(harvest_source(), destination="postgres").pipeline.dataset().clients
     """
-    context = context_of(source)
+    context, versioned = context_of(source), lists_in(history)
     began, sent = time.monotonic(), context.client.requests_sent
     with opened(pipeline, destination, dataset, writes=True) as ready:
         if progress:
@@ -129,7 +135,7 @@ def load(
         else:
             check_structure(ready, streams)
         # where tables are broken, nothing can be made of them
-        before = {} if "refresh" in how else keep_versions(ready, source)
+        before = {} if "refresh" in how else keep_versions(ready, source, versioned)
         rows = _run(ready, source, how)
         requests = context.client.requests_sent - sent
         skipped = {
@@ -140,7 +146,8 @@ def load(
         compared = None
         if deleted and not context.end_date:
             compared = reconcile(ready, source, deleted, max_deleted_share, deep)
-        versions = Counter(before) + Counter(keep_versions(ready, source, compared))
+        after = keep_versions(ready, source, versioned, compared)
+        versions = Counter(before) + Counter(after)
     seconds = time.monotonic() - began
     return Loaded(ready, rows, skipped, requests, seconds, compared, dict(versions))
 

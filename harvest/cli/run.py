@@ -48,7 +48,7 @@ def run(options: Namespace, pipeline: MakePipeline, source: MakeSource) -> int:
 
 
 def _done(options: Namespace, pipeline: MakePipeline, make_source: MakeSource) -> int:
-    names = ("start_date", "end_date", "history")
+    names = ("start_date", "end_date")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
     source = selected(make_source(**given), options.resources)
     progress = Progress(context_of(source).client.rate_limits)

@@ -4,7 +4,7 @@ from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence
 from urllib.parse import urlsplit
 
 import dlt
@@ -19,7 +19,6 @@ from ..api.credentials import clean
 from ..api.rate_limit import shared_limit
 from ..api.session import Session
 from ..exceptions import HarvestError
-from ..settings import STREAMS
 from .context import Context
 from .due import utc
 from .lists import INTERVAL
@@ -62,7 +61,6 @@ def context_from(given: SimpleNamespace) -> Context:
         include_fixed_fee=given.include_fixed_fee,
         on_forbidden=given.on_forbidden,
         delta=table_format == "delta",
-        history=_lists("history", given.history or ()),
     )
 
 
@@ -135,19 +133,6 @@ def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
         raise HarvestError(
             f"{name} is '{value}', but must be one of: {', '.join(allowed)}."
         )
-
-
-def _lists(name: str, value: Union[str, Sequence[str]]) -> Tuple[str, ...]:
-    """Return the names of lists, of which each row has an `updated_at`."""
-    listed = value.split(",") if isinstance(value, str) else value
-    names = [each.strip() for each in listed if each.strip()]
-    lists = tuple(each.name for each in STREAMS.values() if each.kind == "list")
-    for each in names:
-        if each not in (*lists, "all"):
-            raise HarvestError(
-                f"{name} names {each}, but must be all, or some of: {', '.join(lists)}."
-            )
-    return lists if "all" in names else tuple(names)
 
 
 def _url(name: str, url: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional
 from uuid import uuid4
 
 import dlt
@@ -109,7 +109,6 @@ class Context:
         include_fixed_fee (bool): Reports count the fees of fixed-fee projects.
         on_forbidden (str): `skip` or `raise`.
         delta (bool): Tables are Delta Lake's.
-        history (Tuple[str, ...]): Lists of which every version is kept.
         source_id (str): Tells this source from others.
     """
 
@@ -122,7 +121,6 @@ class Context:
     include_fixed_fee: bool
     on_forbidden: str
     delta: bool
-    history: Tuple[str, ...]
     _run: Optional[Run] = None
     source_id: str = field(default_factory=lambda: uuid4().hex)
 

@@ -10,7 +10,7 @@ import pytest
 from dlt.common.schema.utils import has_table_seen_data
 from hypothesis import strategies as st
 
-from harvest import HarvestError, harvest_source
+from harvest import HarvestError
 from harvest.cli.commands import load
 from harvest.history import keep_versions
 from sandbox import Account, Server
@@ -117,7 +117,7 @@ def change(account: Account, step: Step) -> None:
 
 
 def play(server: Server, destination: str, sequence: List[Step]) -> None:
-    copy = Copy(server, destination, history="all")
+    copy = Copy(server, destination)
     # a place of its own, so that nothing is known but what the database says
     copy.pipeline = dlt.pipeline(
         "harvest",
@@ -125,7 +125,7 @@ def play(server: Server, destination: str, sequence: List[Step]) -> None:
         destination=destination,
         dataset_name="harvest_data",
     )
-    how: Dict[str, Any] = {"destination": destination, "max_deleted_share": 1}
+    how: Dict[str, Any] = {"destination": destination, "max_deleted_share": 1, "history": "all"}
     observer = Observer(copy)
     for step in [*sequence, Step(0, 0, 0, None, False)]:
         change(server.account, step)
@@ -189,9 +189,9 @@ def test_the_documented_queries(server: Server, destination: str) -> None:
 
 @pytest.mark.long
 def test_everything_that_has_updated_at(server: Server) -> None:
-    copy = Copy(server, history="all")
+    copy = Copy(server)
     copy.run()
-    added = keep_versions(copy.pipeline, copy.source())
+    added = keep_versions(copy.pipeline, copy.source(), "all")
     rows = {name: len(server.account.rows(name)) for name in added}
     assert added == rows
     assert {"time_entries", "projects", "users", "invoices", "pto_types"} <= added.keys()
@@ -205,8 +205,8 @@ def test_everything_that_has_updated_at(server: Server) -> None:
 @pytest.mark.long
 def test_what_a_killed_run_loaded_is_kept(server: Server) -> None:
     """The next run keeps it before it loads something newer."""
-    copy = Copy(server, history="clients")
-    script_load(copy, resources=SOME)
+    copy = Copy(server)
+    script_load(copy, resources=SOME, history="clients")
     account, key = server.account, server.account.rows("clients")[0]["id"]
     account.clock.advance(60)
     account.edit("clients", key, name="Once")
@@ -214,7 +214,7 @@ def test_what_a_killed_run_loaded_is_kept(server: Server) -> None:
     copy.run(*SOME)
     account.clock.advance(60)
     account.edit("clients", key, name="Twice")
-    assert script_load(copy, resources=SOME).versions == {"clients": 2}
+    assert script_load(copy, resources=SOME, history="clients").versions == {"clients": 2}
     assert [row["name"] for row in kept(copy, "clients")[key]][1:] == ["Once", "Twice"]
 
 
@@ -229,18 +229,18 @@ def test_off_by_default(server: Server) -> None:
 @pytest.mark.long
 def test_what_was_deleted_here_only(server: Server) -> None:
     """Rows and tables that somebody removed by hand are not deleted in Harvest."""
-    copy = Copy(server, history="projects")
-    script_load(copy, resources=SOME)
+    copy = Copy(server)
+    script_load(copy, resources=SOME, history="projects")
     before = kept(copy, "projects")
     sql(copy, "DELETE FROM {}projects")
-    assert keep_versions(copy.pipeline, copy.source(*SOME)) == {}
+    assert keep_versions(copy.pipeline, copy.source(*SOME), "projects") == {}
     # compared, and different
     assert not check(copy, *SOME).equal
-    assert script_load(copy, resources=SOME).versions == {}
+    assert script_load(copy, resources=SOME, history="projects").versions == {}
     assert kept(copy, "projects") == before
     sql(copy, "ALTER TABLE {}projects DROP COLUMN budget")
-    assert keep_versions(copy.pipeline, copy.source(*SOME)) == {}
-    assert script_load(copy, resources=SOME, full_refresh=True).versions == {}
+    assert keep_versions(copy.pipeline, copy.source(*SOME), "projects") == {}
+    assert script_load(copy, resources=SOME, history="projects", full_refresh=True).versions == {}
     assert kept(copy, "projects") == before
 
 
@@ -251,46 +251,47 @@ def test_what_was_deleted_here_only(server: Server) -> None:
 @pytest.mark.long
 def test_a_table_of_versions_that_somebody_changed(server: Server, statement: str) -> None:
     """It begins anew, or gets a version of what is not in it any more."""
-    copy = Copy(server, history="projects")
-    script_load(copy, resources=SOME)
+    copy = Copy(server)
+    script_load(copy, resources=SOME, history="projects")
     sql(copy, statement)
-    script_load(copy, resources=SOME)
+    script_load(copy, resources=SOME, history="projects")
     newest = {key: record(rows[-1]) for key, rows in kept(copy, "projects").items()}
     assert newest == {row["id"]: record(row) for row in copy.table("projects")}
-    assert script_load(copy, resources=SOME).versions == {}
+    assert script_load(copy, resources=SOME, history="projects").versions == {}
 
 
 @pytest.mark.long
 def test_a_record_that_is_back(server: Server) -> None:
     """Whatever its last version says: what is there is not deleted."""
-    copy = Copy(server, history="tasks")
-    script_load(copy, resources=SOME)
+    copy = Copy(server)
+    script_load(copy, resources=SOME, history="tasks")
     sql(copy, "UPDATE {}tasks_versions SET deleted_at = seen_at")
     count = len(server.account.rows("tasks"))
-    assert script_load(copy, resources=SOME).versions == {"tasks": count}
-    assert script_load(copy, resources=SOME).versions == {}
+    assert script_load(copy, resources=SOME, history="tasks").versions == {"tasks": count}
+    assert script_load(copy, resources=SOME, history="tasks").versions == {}
 
 
 @pytest.mark.long
 def test_a_field_that_is_new(server: Server) -> None:
     """A column that earlier versions have not got is null in them."""
-    copy = Copy(server, history="clients")
-    script_load(copy, resources=SOME)
+    copy = Copy(server)
+    script_load(copy, resources=SOME, history="clients")
     account = server.account
     account.fields = Fields(more={"clients": {"shoe_size": 43}})
     account.clock.advance(60)
     account.edit("clients", account.rows("clients")[0]["id"], name="Bigfoot")
     count = len(account.rows("clients"))
     # the comparison writes the column of the others
-    assert script_load(copy, resources=SOME).versions == {"clients": count}
+    assert script_load(copy, resources=SOME, history="clients").versions == {"clients": count}
     for rows in kept(copy, "clients").values():
         assert [each["shoe_size"] for each in rows] == [None, 43]
 
 
 @pytest.mark.parametrize("history", ["projects,company", ["rates"], "time_team"])
-def test_what_has_no_versions(history: Any) -> None:
+def test_what_has_no_versions(copy: Copy, history: Any) -> None:
     with pytest.raises(HarvestError, match=r"history names (company|rates|time_team), but must be"):
-        harvest_source(access_token="x", history=history)
+        load(copy.source(), history=history)
+    assert copy.server.requests == []
 
 
 @pytest.mark.parametrize(
