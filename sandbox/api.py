@@ -17,13 +17,14 @@ from .errors import Refusal, not_found
 from .listed import ListRows, ReportRows
 from .listings import BALANCES, LISTINGS, PAGES, PROJECT_LISTINGS, TIME_OFF, Listing
 from .owner import Owner
-from .pages import Page
+from .pages import Page, Rows
 from .parameters import MAX_PER_PAGE, page_size, parse, positive
 from .reports import REPORTS
 from .store import Conditions
 
 JSON = "application/json; charset=utf-8"
 LONGEST_REPORT = 365
+CALENDARS = "pto_holiday_calendars"
 TIME_OFF_ANSWERS = ("on", "403", "404", "empty")
 """What an account answers about paid time off: what it has, or as one that has not got it."""
 
@@ -52,6 +53,8 @@ class Api(Owner):
         paid_time_off: as above; change it at will.
         page_size: as above; change it at will.
         assignments_key: the key above the rows of `/pto/assignments`; empty for a bare list.
+        embedded_holidays: how many holidays each calendar of `/pto/holiday_calendars` has in it at
+            most; None for all.
         forbidden: the names of streams that are answered 403; change it at will.
         missing: the names of streams that are answered 404; change it at will.
     """
@@ -73,6 +76,7 @@ class Api(Owner):
         self.paid_time_off = paid_time_off
         self.page_size = page_size
         self.assignments_key = ""
+        self.embedded_holidays: int | None = None
         self.forbidden: set[str] = set()
         self.missing: set[str] = set()
 
@@ -100,6 +104,7 @@ class Api(Owner):
         mine = replace(LISTINGS["project_assignments"], pages="page")
         yield "/users/me/project_assignments", self._lister(mine, me=True), "project_assignments"
         yield "/pto/balances", self._balances, BALANCES
+        yield f"{LISTINGS[CALENDARS].path}/{{id}}/entries", self._holidays, CALENDARS
         for stream, path in REPORTS.items():
             yield path, self._reporter(stream), stream
         for name, listing in [*LISTINGS.items(), *PROJECT_LISTINGS.items()]:
@@ -119,7 +124,7 @@ class Api(Owner):
             raise not_found()
         off = stream in TIME_OFF and self.paid_time_off == "403"
         if stream in self.forbidden or off or self.seen(stream) is None:
-            raise Refusal(403, "The user's role does not allow this.")
+            raise Refusal(403, "Not authorized!")
         feature = FEATURES.get(stream)
         if feature and not self.account.company.get(feature):
             raise Refusal(403, f"The account has the {feature.split('_')[0]} module switched off.")
@@ -174,6 +179,13 @@ class Api(Owner):
         body = b'%b,"balances":[%b]}' % (orjson.dumps(about)[:-1], b",".join(rows))
         return Response(body, media_type=JSON)
 
+    def _holidays(self, request: Request) -> Response:
+        calendar = self.account.get(CALENDARS, _number(request.path_params["id"]))
+        if calendar is None:
+            raise not_found()
+        rows = ReportRows([orjson.dumps(entry) for entry in calendar["entries"]])
+        return self._page(request, rows, "entries", "page", MAX_PER_PAGE)
+
     # ---------------------------------------------------------------- lists
 
     def _lister(self, listing: Listing, me: bool = False) -> Handler:
@@ -190,7 +202,9 @@ class Api(Owner):
                     raise Refusal(422, "Only a manager has teammates assigned.")
             # Ids and rows must be of one moment, whatever other threads do to the account.
             with self.account.lock:
-                rows = ListRows(self.account, listing, parent, conditions)
+                rows: Rows = ListRows(self.account, listing, parent, conditions)
+                if listing.table == CALENDARS and self.embedded_holidays is not None:
+                    rows = ReportRows(self._shortened(rows, self.embedded_holidays))
                 return self._page(request, rows, listing.table, listing.pages, listing.per_page)
 
         return lister
@@ -211,8 +225,14 @@ class Api(Owner):
             conditions += (("0", None),)
         return conditions + self.conditions_on(listing.table)
 
+    @staticmethod
+    def _shortened(rows: Rows, holidays: int) -> list[bytes]:
+        """Return calendars with their first holidays only, each as JSON."""
+        calendars = [orjson.loads(row) for row in rows.between(0, len(rows))]
+        return [orjson.dumps(row | {"entries": row["entries"][:holidays]}) for row in calendars]
+
     def _page(
-        self, request: Request, rows: ListRows | ReportRows, stream: str, style: str, default: int
+        self, request: Request, rows: Rows, stream: str, style: str, default: int
     ) -> Response:
         query = dict(request.query_params)
         per_page = page_size(query.get("per_page"), default)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Refusal(Exception):
     """A request that is answered with an error.
@@ -15,8 +17,9 @@ class Refusal(Exception):
     def __init__(self, status: int, message: str, error: str = "") -> None:
         super().__init__(message)
         self.status = status
-        body = {"error": error, "error_description": message} if error else {"message": message}
-        self.body = ({} if error else {"code": status}) | body
+        self.body: dict[str, Any] = {"message": message}
+        if error:
+            self.body = {"error": error, "error_description": message}
 
 
 def not_found() -> Refusal:

@@ -70,11 +70,18 @@ def _cents(ten_thousandths: str) -> str:
     return f"((({ten_thousandths})+50)/100/100.0)"
 
 
+def _seen_projects(seen: str) -> str:
+    """Return the SQL condition on the projects of which somebody sees all hours."""
+    if seen == "1":
+        return seen
+    return f"project.id IN (SELECT t.project_id FROM time_entries t WHERE {seen})"
+
+
 def _subjects(
-    table: str, group: str, join: str, fields: dict[str, str], sums: dict[str, str]
+    table: str, group: str, join: str, fields: dict[str, str], sums: dict[str, str], seen: str
 ) -> str:
     row = json_object({**fields, **sums, "currency": "json_quote(client.currency)"})
-    return f"""SELECT {row} FROM {table} t {_PLACE} {join} WHERE {_WINDOW}
+    return f"""SELECT {row} FROM {table} t {_PLACE} {join} WHERE {_WINDOW} AND {seen}
         GROUP BY {group}, client.currency ORDER BY {group}, client.currency"""
 
 
@@ -97,34 +104,44 @@ _UNINVOICED_ROW = json_object(
         "project_id": "project.id",
         "project_name": "json_quote(project.name)",
         "currency": "json_quote(client.currency)",
-        "total_hours": "(sum(hours)/100.0)",
-        "uninvoiced_hours": "(sum(open_hours)/100.0)",
-        "uninvoiced_expenses": "(sum(costs)/100.0)",
+        "total_hours": "(ifnull(hours,0)/100.0)",
+        "uninvoiced_hours": "(ifnull(open_hours,0)/100.0)",
+        "uninvoiced_expenses": "(ifnull(costs,0)/100.0)",
         "uninvoiced_amount": "((CASE WHEN NOT project.is_fixed_fee"
-        " THEN (sum(amount)+50)/100 + sum(costs)"
-        # A fixed fee is due as a whole, less what was invoiced, once the project has started.
+        " THEN (ifnull(amount,0)+50)/100 + ifnull(costs,0)"
+        # A fixed fee has no days: once the project has started, each window shows all that is
+        # left of it, without expenses, and a negative amount where more was invoiced.
         " WHEN :last >= ifnull(project.starts_on, substr(project.created_at,1,10))"
-        " THEN max(0, ifnull(project.fee,0) - invoiced) + sum(costs)"
-        " ELSE sum(costs) END)/100.0)",
+        " THEN ifnull(project.fee,0) - ifnull(invoiced,0)"
+        " ELSE 0 END)/100.0)",
     }
 )
-_UNINVOICED = f"""
-    SELECT {_UNINVOICED_ROW} FROM (
-        SELECT t.project_id, sum({ROUNDED}) AS hours, 0 AS costs,
+
+
+def _uninvoiced(seen: str) -> str:
+    """Return the SQL of the uninvoiced report: each active billable project, busy or not."""
+    return f"""
+    SELECT {_UNINVOICED_ROW} FROM projects project
+    JOIN clients client ON client.id = project.client_id
+    LEFT JOIN (
+        SELECT t.project_id, sum({ROUNDED}) AS hours,
             sum(t.billable * (t.invoice_id IS NULL) * {ROUNDED}) AS open_hours,
             sum(t.billable * (t.invoice_id IS NULL) * {_AMOUNT}) AS amount
-        FROM time_entries t WHERE {_WINDOW} GROUP BY t.project_id
-        UNION ALL
-        SELECT t.project_id, 0, sum(t.billable * (t.invoice_id IS NULL) * t.total_cost), 0, 0
-        FROM expenses t WHERE {_WINDOW} GROUP BY t.project_id
-    ) t {_PLACE}
+        FROM time_entries t WHERE {_WINDOW} AND {seen} GROUP BY t.project_id
+    ) worked ON worked.project_id = project.id
+    LEFT JOIN (
+        SELECT t.project_id, sum(t.billable * (t.invoice_id IS NULL) * t.total_cost) AS costs
+        FROM expenses t WHERE {_WINDOW} AND {seen} GROUP BY t.project_id
+    ) spent ON spent.project_id = project.id
     LEFT JOIN (
         SELECT json_extract(item.value, '$.project.id') AS project_id,
             sum(CAST(round(100 * json_extract(item.value, '$.amount')) AS INTEGER)) AS invoiced
         FROM invoices, json_each(invoices.line_items) item GROUP BY 1
-    ) done ON done.project_id = project.id
-    WHERE project.is_billable AND (:fixed_fee OR NOT project.is_fixed_fee)
-    GROUP BY project.id ORDER BY project.id""".replace("- invoiced", "- ifnull(invoiced,0)")
+    ) billed ON billed.project_id = project.id
+    WHERE project.is_active AND project.is_billable AND (:fixed_fee OR NOT project.is_fixed_fee)
+        AND {_seen_projects(seen)}
+    ORDER BY project.id"""
+
 
 _HOURS = "project.budget_by IN ('project','task','person')"
 _BUDGET = """(CASE
@@ -154,7 +171,11 @@ _PROJECT_BUDGET_ROW = json_object(
         "budget_remaining": to_json("money", "(budget_is - budget_spent)"),
     }
 )
-_PROJECT_BUDGET = f"""
+
+
+def _project_budget(seen: str) -> str:
+    """Return the SQL of the budget report: each project that has a budget."""
+    return f"""
     SELECT {_PROJECT_BUDGET_ROW} FROM (
         SELECT project.id AS pid, {_BUDGET} AS budget_is, {_SPENT} AS budget_spent
         FROM projects project LEFT JOIN (
@@ -166,7 +187,9 @@ _PROJECT_BUDGET = f"""
         ) spent ON spent.project_id = project.id
     ) t JOIN projects project ON project.id = t.pid
     JOIN clients client ON client.id = project.client_id
-    WHERE (:active IS NULL OR project.is_active = :active) ORDER BY project.id"""
+    WHERE project.budget_by <> 'none' AND (:active IS NULL OR project.is_active = :active)
+        AND {_seen_projects(seen)}
+    ORDER BY project.id"""
 
 
 def query(
@@ -190,35 +213,14 @@ def query(
         active: only active, or only archived, projects in the budget report.
         seen: the SQL condition on the entries and expenses `t` that count.
     """
-    sql, values = _query(name, first, last, fixed_fee, today, active)
-    if name == "project_budget":
-        # Who does not see all hours of a project does not see its budget.
-        projects = f"SELECT t.project_id FROM time_entries t WHERE {seen}"
-        where = (
-            "WHERE (:active" if seen == "1" else f"WHERE project.id IN ({projects}) AND (:active"
-        )
-        return sql.replace("WHERE (:active", where), values
-    return sql.replace(_WINDOW, f"{_WINDOW} AND {seen}"), values
-
-
-def _query(
-    name: str,
-    first: str,
-    last: str,
-    fixed_fee: bool | None,
-    today: date,
-    active: bool | None,
-) -> tuple[str, dict[str, Any]]:
     if name == "project_budget":
         month = today.isoformat()[:7]
         values = {"first": f"{month}-01", "last": f"{month}-31", "active": active}
-        return _PROJECT_BUDGET, values
+        return _project_budget(seen), values
     window: dict[str, Any] = {"first": first, "last": last}
     if name == "uninvoiced":
-        return _UNINVOICED, window | {"fixed_fee": fixed_fee is not False}
+        return _uninvoiced(seen), window | {"fixed_fee": fixed_fee is None or bool(fixed_fee)}
     if name in _TIME:
-        group, join, fields = _TIME[name]
-        sql = _subjects("time_entries", group, join, fields, _TIME_SUMS)
+        sql = _subjects("time_entries", *_TIME[name], _TIME_SUMS, seen)
         return sql, window | {"fixed_fee": bool(fixed_fee)}
-    group, join, fields = _EXPENSES[name]
-    return _subjects("expenses", group, join, fields, _EXPENSE_SUMS), window
+    return _subjects("expenses", *_EXPENSES[name], _EXPENSE_SUMS, seen), window

@@ -14,6 +14,10 @@ from starlette.requests import Request
 from .account import Account
 from .errors import Refusal
 
+INVALID_TOKEN = (
+    "The access token provided is expired, revoked, malformed or invalid for other reasons."
+)
+
 
 class SignIn:
     """The tokens of an account, and the accounts of a token.
@@ -63,10 +67,10 @@ class SignIn:
             raise Refusal(400, "A User-Agent header that names the application is required.")
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or token not in self._tokens:
-            raise Refusal(401, "There is no such access token.", "invalid_token")
+            raise Refusal(401, INVALID_TOKEN, "invalid_token")
         expires = self._tokens[token]
         if expires is not None and expires <= self.account.clock.now():
-            raise Refusal(401, "The access token has expired.", "invalid_token")
+            raise Refusal(401, INVALID_TOKEN, "invalid_token")
         return token
 
     def known_account(self, request: Request) -> None:
