@@ -235,7 +235,7 @@ def test_reports_with_several_pages(stream: str, said: pytest.LogCaptureFixture)
     user = account.rows("users")[0]["id"]
     task = account.rows("tasks")[0]["id"]
     for _ in range(PAGE + 20):
-        project = account.add("projects", is_active=True)["id"]
+        project = account.add("projects", is_active=True, budget_by="project", budget=10)["id"]
         account.add(
             "time_entries", project_id=project, user_id=user, task_id=task, spent_date=today
         )
