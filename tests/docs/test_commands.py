@@ -75,8 +75,8 @@ def env(server: Server, tmp_path: Path) -> Dict[str, str]:
 def copied() -> None:
     shutil.copytree(ROOT / "harvest", "harvest", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "harvest_pipeline.py", ".")
-    for file in ROOT.glob("requirements*.txt"):
-        shutil.copy(file, ".")
+    for file in ("requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / file, ".")
 
 
 def do(command: List[str], env: Dict[str, str], folder: Path) -> str:

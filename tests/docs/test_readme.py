@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from pathlib import Path
 from typing import Set
 
@@ -10,6 +11,11 @@ import pytest
 from harvest import harvest_source
 from harvest.settings import STREAMS, Stream
 from tests.script import ROOT
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 STREAMS_PAGE = (ROOT / "docs" / "streams.md").read_text()
@@ -93,9 +99,16 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_requirements_are_the_same() -> None:
+    lines = [
+        line
+        for line in ROOT.joinpath("requirements.txt").read_text().splitlines()
+        if line[0] != "#"
+    ]
+    with ROOT.joinpath("pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    # BigQuery is an extra of the wheel, whose packages DuckDB alone does not need
+    assert project["dependencies"] == [line.replace("duckdb,bigquery", "duckdb") for line in lines]
     # `dlt init` adds the extra of the destination to dlt's line
     assert ROOT.joinpath("harvest", "requirements.txt").read_text().splitlines() == [
-        line.replace("[duckdb,bigquery]", "")
-        for line in ROOT.joinpath("requirements.txt").read_text().splitlines()
-        if line[0] != "#" and "pendulum" not in line
+        line.replace("[duckdb,bigquery]", "") for line in lines if "pendulum" not in line
     ]
