@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import resource
 import runpy
 import signal
 import subprocess
@@ -22,8 +21,10 @@ from harvest.cli.errors import explain
 Settings = Dict[str, Any]
 
 # a server that has imported everything and forks: a new process in milliseconds, not seconds
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.warm", __name__])
+HOW = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_FORKS: Any = multiprocessing.get_context(HOW)
+if HOW == "forkserver":
+    _FORKS.set_forkserver_preload(["tests.warm", __name__])
 
 MOVES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.truncate"}
 """What is counted to find a moment: everything that a run does to files passes through these."""
@@ -108,6 +109,9 @@ def _run(
     os.dup2(out, 1)
     os.dup2(out, 2)
     if file_size:
+        # Windows has none
+        import resource
+
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     moves = 0
