@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCE := harvest harvest_pipeline.py
 
 .PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-dlt \
-	notebook benchmark benchmark-large lint clean
+	notebook benchmark benchmark-large models lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
@@ -97,4 +97,12 @@ clean:
 
 .venv/.test: pyproject.toml requirements.txt | .venv/bin/python
 	$(BIN)/pip install -q --no-compile -r requirements.txt --group dev
+	touch $@ .venv/.demo
+
+# from tables to answers: the dbt models on a made-up account in DuckDB
+models: .venv/.models
+	PYTHONPATH=. $(BIN)/python models/demo.py
+
+.venv/.models: pyproject.toml requirements.txt requirements-models.txt | .venv/bin/python
+	$(BIN)/pip install -q --no-compile -r requirements.txt -r requirements-models.txt --group sandbox
 	touch $@ .venv/.demo
