@@ -5,7 +5,7 @@ How to use it:
 1. Where Airflow runs its tasks: `pip install -r requirements-airflow.txt`.
 2. Put this file, `harvest_pipeline.py` and the folder `harvest/` into the DAGs folder.
 3. Put the secrets into the environment of Airflow's tasks, or both into one Airflow Variable with
-   the name `dlt_secrets_toml`, which dlt reads by itself, in the form of `.dlt/secrets.toml`:
+   the name `dlt_secrets_toml`, which dlt reads, in the form of `.dlt/secrets.toml`:
 
        SOURCES__HARVEST__ACCESS_TOKEN=...   from https://id.getharvest.com/developers
        DESTINATION__POSTGRES__CREDENTIALS=postgresql://user:password@host:5432/database
@@ -31,7 +31,7 @@ from airflow.sdk import dag, task
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
 )
 def harvest() -> None:
-    # one task for all streams: they share Harvest's speed limits and the lists of parents
+    # one task for all streams: they share Harvest's rate limits and the lists of parents
     @task
     def load(params: Dict[str, Any]) -> None:
         # imported here, as Airflow reads this file again and again without running the task

@@ -1,4 +1,4 @@
-"""Loads Harvest into PostgreSQL every hour, with Dagster: one asset for each of the 33 tables.
+"""Loads Harvest into PostgreSQL every hour, with Dagster: one asset for each stream.
 
 How to use it:
 
