@@ -196,10 +196,10 @@ class Expected:
                 name = "more_than_90" if age > 90 else "61_to_90" if age > 60 else "31_to_60"
                 found[key][f"amount_{'0_to_30' if age <= 30 else name}"] += amount
         for project in self.projects.values():
-            if self._is_fixed({"project": project}) and project["is_active"]:
-                if project["fee"] is not None:
-                    fee = Fraction(project["fee"]) - self._invoiced(project)
-                    found[project["id"], self._currency(project)]["uninvoiced_fee"] = fee
+            is_fixed = self._is_fixed({"project": project})
+            if is_fixed and project["is_active"] and project["fee"] is not None:
+                fee = Fraction(project["fee"]) - self._invoiced(project)
+                found[project["id"], self._currency(project)]["uninvoiced_fee"] = fee
         counts = ("uninvoiced_hours", "uninvoiced_expenses", "uninvoiced_fee")
         return {key: dict(row) for key, row in found.items() if any(row[name] for name in counts)}
 
