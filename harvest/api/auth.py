@@ -23,6 +23,10 @@ from ..settings import TOKENS_PAGE
 from .errors import TransientError, retry_after
 
 
+class TokenExpired(Exception):
+    """Harvest refused an access token that it accepted before."""
+
+
 @configspec
 class HarvestOAuth2(OAuth2ClientCredentials):
     """Sign-in by the refresh token that an OAuth2 application was granted.
@@ -44,16 +48,29 @@ class HarvestOAuth2(OAuth2ClientCredentials):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._lock = threading.Lock()
+        self._accepted: Optional[str] = None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request, and look whether its answer accepts the token."""
         with self._lock:
-            return super().__call__(request)
+            signed = super().__call__(request)
+        signed.hooks["response"].append(self._look_at)
+        return signed
 
-    def forget(self, token: Optional[str]) -> None:
-        """Forget a token that Harvest refused: the next request gets another."""
+    def _look_at(self, response: requests.Response, **_: Any) -> None:
+        """Forget a token that has expired: the next request gets another.
+
+        Raises:
+            TokenExpired: Send the request again.
+        """
+        token = response.request.headers.get("Authorization", "").split(" ")[-1]
         with self._lock:
-            if self.access_token == token:
-                self.access_token = None
+            if response.status_code != 401:
+                self._accepted = token
+            elif token == self._accepted or token != self.access_token:
+                if token == self.access_token:
+                    self.access_token = None
+                raise TokenExpired
 
     def build_access_token_request(self) -> Dict[str, Any]:
         """Return what is posted, as dlt's base class asks for it."""

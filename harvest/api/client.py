@@ -1,10 +1,10 @@
-"""The client: one request at a time or several, however many attempts each takes."""
+"""The client: it gets a page, however many attempts that takes."""
 
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Counter, Dict, Mapping, Optional, Tuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests  # noqa: I251
 from dlt.common.configuration.specs import RuntimeConfiguration
@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from ..exceptions import AccessRefused, HarvestError, RecordDeleted
 from ..settings import COMPANY, PER_PAGE, TOKENS_PAGE, Stream
 from ..typing import Row
-from .auth import HarvestOAuth2
+from .auth import TokenExpired
 from .decoding import Page
 from .errors import (
     PROXY_SIGN_IN,
@@ -24,7 +24,7 @@ from .errors import (
     server_time,
 )
 from .rate_limit import RateLimit
-from .request import Attempts, Request, Response
+from .request import Attempts, Request
 from .session import Session, check_same_host
 
 WORKERS = 50
@@ -32,43 +32,6 @@ WORKERS = 50
 
 ACCOUNTS = Stream("accounts", "/accounts", "whole")
 OWNER = Stream("users/me", "/users/me", "whole", rows_under="")
-
-
-class PendingPage:
-    """A request under way, whose answer is decoded when its turn comes."""
-
-    def __init__(self, client: "HarvestClient", request: Request) -> None:
-        self._client = client
-        self._request = request
-        self._attempts = Attempts(request, client.settings)
-        self._task = asyncio.ensure_future(client.send(request, self._attempts))
-
-    async def page(self) -> Page:
-        """Wait for the page.
-
-        Raises:
-            AccessRefused: The token's owner may not read it.
-            RecordDeleted: The record that it is about was deleted.
-            HarvestError: Something else went wrong that another attempt does not mend.
-        """
-        while True:
-            response = await self._task
-            try:
-                page = response.page(self._request)
-                self._client.pages_read[self._request.stream.name] += 1
-                return page
-            except TransientError as failure:
-                limit = self._client.rate_limit(self._request.stream)
-                await self._attempts.wait(failure, limit)
-                send = self._client.send(self._request, self._attempts)
-                self._task = asyncio.ensure_future(send)
-
-    def cancel(self) -> None:
-        """Give it up."""
-        self._task.cancel()
-        if self._task.done() and not self._task.cancelled():
-            # read, so that asyncio does not complain of an error that nobody saw
-            self._task.exception()
 
 
 class HarvestClient:
@@ -118,38 +81,47 @@ class HarvestClient:
         """Return the rate limit that counts the requests of a stream."""
         return self.rate_limits[stream.rate_limit == "reports"]
 
-    def start(
+    async def page(
         self,
         stream: Stream,
         path: str = "",
         params: Optional[Mapping[str, Any]] = None,
-        below_record: bool = False,
-    ) -> PendingPage:
-        """Begin a request for a page.
+        of_record: bool = False,
+    ) -> Page:
+        """Return a page.
 
         Args:
             stream (Stream): What is read.
             path (str): Path below the base URL, or an address; empty for the stream's.
             params (Optional[Mapping[str, Any]]): Query parameters, with `per_page` for
-                lists; None if the address has them, as `links.next` does.
-            below_record (bool): It asks for what a record has.
+                lists; None if the address has them, as `next_url` does.
+            of_record (bool): It asks for what a record has.
+
+        Raises:
+            AccessRefused: The token's owner may not read it.
+            RecordDeleted: The record that it is about was deleted.
+            HarvestError: Something else went wrong that another attempt does not mend.
+
+        Examples:
+            >>> page = await client.page(STREAMS["clients"], params={})
+            >>> page = await client.page(STREAMS["clients"], page.next_url)
         """
-        url = urljoin(f"{self.base_url}/", path or stream.path)
-        if not urlsplit(path).netloc:
-            url = self.base_url + (path or stream.path)
+        path = path or stream.path
+        url = path if urlsplit(path).netloc else self.base_url + path
         check_same_host(url, self.base_url)
         query: Dict[str, Any] = {}
         if params is not None and stream.rows_in:
             query = {"per_page": PER_PAGE, **params}
-        request = Request(stream, url, query, below_record=below_record)
-        return PendingPage(self, request)
+        return await self._ask(Request(stream, url, query, of_record=of_record))
 
-    def start_record(self, stream: Stream, key: Any) -> PendingPage:
-        """Begin a request for one record by its id."""
+    async def record(self, stream: Stream, key: Any) -> Page:
+        """Return one record by its id.
+
+        Raises:
+            RecordDeleted: It was deleted.
+        """
         url = f"{self.base_url}{stream.path}/{key}"
-        return PendingPage(
-            self, Request(stream, url, {}, record=True, below_record=True)
-        )
+        return await self._ask(Request(stream, url, {}, record=True, of_record=True))
 
     async def owner(self) -> Row:
         """Return the user whom the token belongs to, with their `access_roles`.
@@ -161,7 +133,7 @@ class HarvestClient:
         """
         await self._find_account()
         try:
-            return (await self.start(OWNER, params={}).page()).body
+            return (await self.page(OWNER, params={})).body
         except AccessRefused:
             await self._check_account()
             return {}
@@ -169,7 +141,7 @@ class HarvestClient:
     async def _check_account(self) -> None:
         """Raise an error if Harvest does not know the account for this token."""
         try:
-            await self.start(COMPANY, params={}).page()
+            await self.page(COMPANY, params={})
         except AccessRefused as refused:
             if refused.status == 404:
                 raise HarvestError(
@@ -181,9 +153,7 @@ class HarvestClient:
         """Take the only Harvest account of the token, if none was given."""
         if self.account_id:
             return
-        page = await PendingPage(
-            self, Request(ACCOUNTS, f"{self._id_url}/accounts", {})
-        ).page()
+        page = await self._ask(Request(ACCOUNTS, f"{self._id_url}/accounts", {}))
         rows = [row for row in page.rows if row.get("product") == "harvest"]
         if not rows:
             raise HarvestError(
@@ -198,48 +168,30 @@ class HarvestClient:
             )
         self.account_id = str(rows[0]["id"])
 
-    async def send(self, request: Request, attempts: Attempts) -> Response:
-        """Send a request until it is answered.
-
-        Raises:
-            AccessRefused: 403, or 404 for a list.
-            RecordDeleted: 404 or 422 for what a record has.
-            HarvestError: Something else that another attempt does not mend.
-        """
+    async def _ask(self, request: Request) -> Page:
+        """Send a request until it is answered."""
         limit = self.rate_limit(request.stream)
-        while True:
-            try:
-                response = await self._sent(request, limit)
-                if response.status_code == 401 and isinstance(
-                    self._auth, HarvestOAuth2
-                ):
-                    self._auth.forget(_token_of(response))
-                    response = await self._sent(request, limit)
-                self._check(response, request, limit)
-            except TransientError as failure:
-                await attempts.wait(failure, limit)
-                continue
-            content_type = response.headers.get("Content-Type", "something").split(";")[
-                0
-            ]
-            now = server_time(response).strftime("%Y-%m-%dT%H:%M:%SZ")
-            return Response(response.content, content_type, now)
-
-    async def _sent(self, request: Request, limit: RateLimit) -> requests.Response:
-        """Send a request once, when its turn has come and a thread is free."""
+        attempts = Attempts(request, self.settings)
         loop = asyncio.get_running_loop()
         while True:
             await limit.turn()
-            # slow answers may hold up all threads: its turn can be over by then
-            response = await loop.run_in_executor(
-                self._threads, self._get, request, limit
-            )
-            if response is not None:
-                return response
+            try:
+                page = await loop.run_in_executor(
+                    self._threads, self._send, request, limit
+                )
+            except TransientError as failure:
+                await attempts.wait(failure, limit)
+                continue
+            if page is not None:
+                self.pages_read[request.stream.name] += 1
+                return page
             await asyncio.sleep(0.005)
 
-    def _get(self, request: Request, limit: RateLimit) -> Optional[requests.Response]:
-        """Send a request in a thread; None if it may not be sent at this moment."""
+    def _send(self, request: Request, limit: RateLimit) -> Optional[Page]:
+        """Send a request once, in a thread; return None if it must be sent again.
+
+        Slow answers may hold up all threads: its turn can be over when one is free.
+        """
         if (turn := limit.take()) is None:
             return None
         headers = {"Harvest-Account-Id": self.account_id} if self.account_id else {}
@@ -247,10 +199,13 @@ class HarvestClient:
             response = self._session.get(
                 request.url, params=request.params, headers=headers, auth=self._auth
             )
+        except TokenExpired:
+            return None
         except requests.RequestException as error:
             raise explain_failure(error) from None
         limit.answered(turn)
-        return response
+        self._check(response, request, limit)
+        return _page(response, request)
 
     @property
     def _session(self) -> Session:
@@ -283,7 +238,7 @@ class HarvestClient:
             )
         if status == 407:
             raise HarvestError(PROXY_SIGN_IN)
-        if status in (404, 422) and request.below_record:
+        if status in (404, 422) and request.of_record:
             # 422: a user who is no longer a manager has no teammates
             where = urlsplit(request.url).path
             raise RecordDeleted(f"{name}: {where} was deleted ({status})", status)
@@ -295,6 +250,20 @@ class HarvestClient:
         )
 
 
-def _token_of(response: requests.Response) -> Optional[str]:
-    sent = response.request.headers.get("Authorization", "")
-    return sent[len("Bearer ") :] or None
+def _page(response: requests.Response, request: Request) -> Page:
+    """Return the page in an answer.
+
+    Raises:
+        TransientError: There is none.
+    """
+    content_type = response.headers.get("Content-Type", "something").split(";")[0]
+    now = server_time(response).strftime("%Y-%m-%dT%H:%M:%SZ")
+    content, stream = response.content, request.stream
+    try:
+        return Page(stream, content, response.url, now, record=request.record)
+    except LookupError as error:
+        raise TransientError(str(error)) from None
+    except ValueError:
+        raise TransientError(
+            f"the answer is {content_type} and not whole JSON"
+        ) from None

@@ -2,8 +2,9 @@
 
 import json
 import re
-from functools import cache
-from typing import Any, Dict, List, NamedTuple, Optional
+from functools import cache, cached_property
+from typing import Any, Dict, List, Optional
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import msgspec
 from dlt.common import Decimal
@@ -15,27 +16,61 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL cannot store, and halves of characters, which nothing can."""
 
 
-class Page(NamedTuple):
-    """One answer of the API.
+class Page:
+    """One answer of the API, decoded when its turn comes: as it came it is smaller.
+
+    Args:
+        stream (Stream): What was asked for.
+        content (bytes): The answer.
+        url (str): The address that it came from.
+        now (str): Harvest's clock at the answer, as in `2017-06-26T21:01:52Z`.
+        record (bool): A single record was asked for.
 
     Attributes:
-        body (Dict[str, Any]): The JSON object; a bare list stands under `rows`.
-        rows (List[Dict[str, Any]]): Its rows, or the object itself if it is a record.
-        now (str): Harvest's clock at the answer, as in `2017-06-26T21:01:52Z`.
         first (bool): A reading of the list begins with it.
+
+    Raises:
+        ValueError: The answer is no JSON.
+        LookupError: It has no rows.
     """
 
-    body: Row
-    rows: Rows
-    now: str
-    first: bool = False
+    def __init__(
+        self,
+        stream: Stream,
+        content: bytes,
+        url: str = "",
+        now: str = "",
+        record: bool = False,
+    ) -> None:
+        if not has_rows(stream, content, record):
+            raise LookupError(f"the answer has no {stream.rows_in or 'object'}")
+        self.now = now
+        self.first = False
+        self._stream = stream
+        self._content = content
+        self._url = url
+        self._record = record
+
+    @cached_property
+    def body(self) -> Row:
+        """Return the JSON object; a bare list stands under `rows`."""
+        value, self._content = decode(self._content), b""
+        return value if isinstance(value, dict) else {"rows": value}
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Return the rows, or the object itself if it is a record."""
+        return find_rows(self._stream, self.body, self._record) or []
 
     @property
     def next_url(self) -> Optional[str]:
         """Return the address of the next page."""
-        links = self.body.get("links")
-        url = links.get("next") if isinstance(links, dict) else None
-        return str(url) if url else None
+        return self._link("next")
+
+    @property
+    def last_url(self) -> Optional[str]:
+        """Return the address of the last page."""
+        return self._link("last")
 
     @property
     def total_entries(self) -> Optional[int]:
@@ -46,6 +81,25 @@ class Page(NamedTuple):
     def total_pages(self) -> Optional[int]:
         """Return how many pages the list has, if the answer says so."""
         return _count(self.body.get("total_pages"))
+
+    @property
+    def is_numbered(self) -> bool:
+        """Return whether further pages can be asked for by number, and are counted.
+
+        >>> Page(STREAMS["roles"], b'{"roles": [], "total_pages": 3}').is_numbered
+        False
+        """
+        if not self.total_pages or self.total_entries is None:
+            return False
+        if not self.next_url:
+            return self.total_pages > 1
+        query = parse_qs(urlsplit(self.next_url).query)
+        return query.get("page") == ["2"] and "cursor" not in query
+
+    def _link(self, name: str) -> Optional[str]:
+        links = self.body.get("links")
+        url = links.get(name) if isinstance(links, dict) else None
+        return urljoin(self._url, str(url)) if url else None
 
 
 def decode(content: bytes) -> Any:
@@ -63,6 +117,29 @@ def decode(content: bytes) -> Any:
     except msgspec.MsgspecError:
         # what Python's own takes all the same, such as half a character
         return json.loads(content, parse_float=Decimal)
+
+
+def has_rows(stream: Stream, content: bytes, record: bool = False) -> bool:
+    """Return whether an answer is whole and has rows, without making values of it.
+
+    Args:
+        stream (Stream): The stream that was asked for.
+        content (bytes): The answer.
+        record (bool): A single record was asked for.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    try:
+        content.decode()
+        fields = _decoder(Dict[str, msgspec.Raw]).decode(content)
+        if record or not stream.rows_in:
+            return True
+        rows = _decoder(List[msgspec.Raw]).decode(fields[stream.rows_in])
+        return all(bytes(row).startswith(b"{") for row in rows)
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
+        # what is unusual is looked at as a whole
+        return find_rows(stream, decode(content), record) is not None
 
 
 def find_rows(stream: Stream, value: Any, record: bool = False) -> Optional[Rows]:
@@ -95,12 +172,12 @@ def identifies(value: Any) -> bool:
 
 
 @cache
-def _decoder() -> Any:
+def _decoder(kind: Any = Any) -> Any:
     """Return what reads a page in less than half of the time of Python's own.
 
     It is made when it is needed, as `dlt init` imports this module without msgspec.
     """
-    return msgspec.json.Decoder(float_hook=Decimal)
+    return msgspec.json.Decoder(kind, float_hook=Decimal)
 
 
 def _count(value: Any) -> Optional[int]:

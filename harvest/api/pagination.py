@@ -2,17 +2,29 @@
 
 import asyncio
 from collections import deque
-from typing import Any, AsyncGenerator, Deque, Iterator, Mapping, Optional, Set
-from urllib.parse import parse_qs, urlsplit
+from typing import (
+    Any,
+    AsyncGenerator,
+    Coroutine,
+    Deque,
+    Iterator,
+    Mapping,
+    Optional,
+    Set,
+    TypeVar,
+)
 
 from dlt.common import logger
 
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import Stream
-from ..typing import Row, Rows
-from .client import HarvestClient, PendingPage
+from ..typing import Rows
+from .client import HarvestClient
+from .completeness import CompletenessCheck
 from .decoding import Page
 from .ids import Ids, first_met
+
+T = TypeVar("T")
 
 AHEAD = 8
 """Requests of one list under way at once. Their answers wait in memory as they came.
@@ -26,26 +38,34 @@ IDLE_PAGES = 10
 
 
 async def in_order(
-    pending: Iterator[PendingPage], limit: int = AHEAD
-) -> AsyncGenerator[PendingPage, None]:
-    """Yield requests in order, with several of them under way.
+    asked: Iterator[Coroutine[Any, Any, T]], limit: int = AHEAD
+) -> AsyncGenerator[T, None]:
+    """Yield what coroutines return, in their order, with several of them under way.
 
     Args:
-        pending (Iterator[PendingPage]): Begins the next request with each `next()`.
+        asked (Iterator[Coroutine[Any, Any, T]]): The coroutines.
         limit (int): How many may be under way.
+
+    Examples:
+        >>> calls = (client.page(stream, params={"page": n}) for n in range(1, 9))
+        >>> async for page in in_order(calls):
+        ...     print(len(page.rows))
     """
-    ahead: Deque[PendingPage] = deque()
+    ahead: Deque[asyncio.Task[T]] = deque()
     try:
         while True:
-            while len(ahead) < limit and (each := next(pending, None)):
-                ahead.append(each)
+            while len(ahead) < limit and (each := next(asked, None)):
+                ahead.append(asyncio.create_task(each))
             if not ahead:
                 return
-            yield ahead[0]
+            yield await ahead[0]
+            # no sooner, for it counts among those that are in memory
             ahead.popleft()
     finally:
-        for each in ahead:
-            each.cancel()
+        for task in ahead:
+            task.cancel()
+            # so that asyncio does not complain of an error that nobody looked at
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 async def pages(
@@ -84,7 +104,8 @@ async def pages(
                 new = first_met(page.rows, yielded)
                 rows = check.count(page, new)
                 first = check.pages == 1
-                yield page._replace(rows=new if stamp else rows, first=first)
+                page.rows, page.first = new if stamp else rows, first
+                yield page
                 begun = True
         except AccessRefused as refused:
             if not begun:
@@ -153,7 +174,7 @@ async def follow(
                 " was loaded: run again later."
             )
         seen.add(url)
-        page = await client.start(stream, url).page()
+        page = await client.page(stream, url)
 
 
 async def _read(
@@ -164,24 +185,23 @@ async def _read(
     The answers say how: pages that are numbered and counted are asked for side by side,
     everything else by the link to the next page.
     """
-    page = await client.start(stream, params=params).page()
+    page = await client.page(stream, params=params)
     last = page.total_pages or 1
-    if not is_numbered(page):
+    if not page.is_numbered:
         async for each in follow(client, stream, page):
             yield each
         return
 
-    def numbers() -> Iterator[PendingPage]:
+    def numbers() -> Iterator[Coroutine[Any, Any, Page]]:
         number = 1
         # `last` grows when rows are added meanwhile
         while number < last:
             number += 1
-            yield client.start(stream, params={**params, "page": number})
+            yield client.page(stream, params={**params, "page": number})
 
     yield page
     promised, number = last, 1
-    async for pending in in_order(numbers()):
-        page = await pending.page()
+    async for page in in_order(numbers()):
         number += 1
         last = max(last, page.total_pages or 1)
         if number > 2 * promised + IDLE_PAGES:
@@ -196,97 +216,3 @@ async def _read(
                 yield each
             return
         yield page
-
-
-def is_numbered(page: Page) -> bool:
-    """Return whether further pages can be asked for by number, and are counted.
-
-    >>> is_numbered(Page({"links": {"next": "https://x/v2/clients?cursor=abc"}}, [],
-    "")) False
-    """
-    if not page.total_pages or page.total_entries is None:
-        return False
-    if not page.next_url:
-        return page.total_pages > 1
-    query = parse_qs(urlsplit(page.next_url).query)
-    return query.get("page") == ["2"] and "cursor" not in query
-
-
-class CompletenessCheck:
-    """Proves that one reading of a list, paged by number, has missed no row.
-
-    Every row that the first page counted must be met. New rows must not stand in for
-    missing ones: their `stamp` tells them. Rows of the second in which the reading
-    began may be new or not. The first reading takes them for new; a later one, for
-    which the clock may stand still, does not.
-
-    Without a stamp, nothing may have moved.
-
-    Args:
-        name (str): Name of the stream, for the log.
-        stamp (str): Field that says since when a row is in the list, or nothing.
-        first_reading (bool): The list was not read before.
-
-    Attributes:
-        total (int): Rows that the first page counts; 0 if there is nothing to prove.
-        shown (int): Rows that were met.
-        pages (int): Pages that were read.
-    """
-
-    def __init__(self, name: str, stamp: str, first_reading: bool) -> None:
-        self._name = name
-        self.total = 0
-        self.shown = 0
-        self.pages = 0
-        self._stamp = stamp
-        self._first_reading = first_reading
-        self._met = Ids()
-        self._began = ""
-        self._old = 0
-        self._new = 0
-        self._moved = False
-
-    def count(self, page: Page, new: Rows) -> Rows:
-        """Count the rows of a page, and return those that this reading has not met.
-
-        Args:
-            page (Page): The page as it came.
-            new (List[Dict[str, Any]]): Those of its rows that no reading met before.
-        """
-        if not self.pages:
-            self._began = page.now
-            self.total = (page.total_entries or 0) if is_numbered(page) else 0
-        self.pages += 1
-        # in the first reading, a row that is met for the first time is also new
-        rows = new if self._first_reading else first_met(page.rows, self._met)
-        if self.total:
-            self._moved |= page.total_entries != self.total
-            self._new += len(new)
-            self.shown += len(rows)
-            self._old += sum(map(self._is_old, rows))
-        return rows
-
-    def _is_old(self, row: Row) -> bool:
-        since = str(row.get(self._stamp) or "")
-        return since < self._began or (since == self._began and not self._first_reading)
-
-    @property
-    def complete(self) -> bool:
-        """Return whether no row can have slipped through."""
-        if not self._stamp:
-            return not self._moved and (not self.total or self.shown == self.total)
-        return self._old >= self.total
-
-    def settles(self, before: "CompletenessCheck") -> bool:
-        """Return whether this reading, after another, shows that a count is wrong.
-
-        It is, if reading again brought no new row while the count stood still. The list
-        is then as whole as can be, and a warning says so.
-        """
-        settled = not self._new and not self._moved and self.total == before.total
-        if settled:
-            logger.warning(
-                f"{self._name}: Harvest counts {self.total:,} rows but shows"
-                f" {self.shown:,}, and the same when asked again: taken as it is"
-            )
-        return settled

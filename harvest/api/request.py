@@ -1,4 +1,4 @@
-"""One request for a page: the question, the answer, and the attempts at it."""
+"""One request for a page, and the attempts at it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from dlt.common.configuration.specs import RuntimeConfiguration
 
 from ..exceptions import HarvestError
 from ..settings import Stream
-from .decoding import Page, decode, find_rows
 from .errors import TransientError
 from .rate_limit import RateLimit
 
@@ -26,49 +25,16 @@ class Request:
         stream (Stream): What is read.
         url (str): The address.
         params (Mapping[str, Any]): Query parameters.
-        record (bool): It asks for one record.
-        below_record (bool): It asks for what a record has, so that 404 means that the
-            record was deleted.
+        record (bool): It asks for one record by its id.
+        of_record (bool): It asks for a record, or for what a record has, so that 404
+            means that the record was deleted.
     """
 
     stream: Stream
     url: str
     params: Mapping[str, Any]
     record: bool = False
-    below_record: bool = False
-
-
-@dataclass(frozen=True)
-class Response:
-    """An answer as it came: decoded, it takes several times the memory.
-
-    Attributes:
-        content (bytes): JSON, or what came in its place.
-        content_type (str): What it calls itself.
-        now (str): Harvest's clock, as in `2017-06-26T21:01:52Z`.
-    """
-
-    content: bytes
-    content_type: str
-    now: str
-
-    def page(self, request: Request) -> Page:
-        """Decode it.
-
-        Raises:
-            TransientError: It is no page.
-        """
-        try:
-            body = decode(self.content)
-        except ValueError:
-            raise TransientError(
-                f"the answer is {self.content_type} and not whole JSON"
-            ) from None
-        rows = find_rows(request.stream, body, request.record)
-        if rows is None:
-            expected = request.stream.rows_in or "object"
-            raise TransientError(f"the answer has no {expected}")
-        return Page(body if isinstance(body, dict) else {"rows": body}, rows, self.now)
+    of_record: bool = False
 
 
 class Attempts:

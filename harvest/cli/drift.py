@@ -15,7 +15,7 @@ from dlt.extract import DltSource
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, RecordDeleted
 from ..settings import STREAMS, Stream
-from ..streams.children import has_children, questions_of, start_child
+from ..streams.children import child_page, has_children, questions_of
 from ..streams.context import Context, context_of, lacking, refusal
 from ..streams.due import years_due
 from ..streams.reports import window_params
@@ -133,7 +133,7 @@ async def _rows_of(context: Context, stream: Stream) -> Rows:
         # some of all ages: the newest invoices are not paid yet
         some = having[:: len(having) // PARENTS or 1][:PARENTS]
         questions = questions_of(stream, some)
-        starts = (start_child(context, stream, each) for each in questions)
+        calls = (child_page(context, stream, each) for each in questions)
     elif stream.kind in ("report", "yearly"):
         asked = (
             window_params(context, stream, (date(year, 1, 1), date(year, 12, 31)))
@@ -141,12 +141,12 @@ async def _rows_of(context: Context, stream: Stream) -> Rows:
             else {"year": year}
             for year in reversed(years_due(date.today()))
         )
-        starts = (context.client.start(stream, params=each) for each in asked)
+        calls = (context.client.page(stream, params=each) for each in asked)
     else:
         return (await context.page_of(stream)).rows
-    for pending in starts:
+    for call in calls:
         with suppress(RecordDeleted):
-            if rows := (await pending.page()).rows:
+            if rows := (await call).rows:
                 return rows
     return []
 

@@ -242,8 +242,9 @@ class _Planner:
         try:
             page = await self._ask(stream, {"updated_since": self._since(stream)})
             rows = page.rows
-            if page.next_url and (last := page.body.get("links", {}).get("last")):
-                rows = [*rows, *(await self.context.page_of(stream, path=last)).rows]
+            if page.next_url and page.last_url:
+                last = await self.context.page_of(stream, path=page.last_url)
+                rows = [*rows, *last.rows]
             return due.widened(None, rows, stream.dated, known)
         except AccessRefused:
             return known

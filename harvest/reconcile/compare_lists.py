@@ -152,7 +152,7 @@ class ListComparison(StreamRows):
     async def _is_deleted(self, key: int) -> bool:
         """Ask for a record, and compare it if it lives."""
         try:
-            page = await self._client.start_record(self._stream, key).page()
+            page = await self._client.record(self._stream, key)
             self._compare_page(page.rows)
         except RecordDeleted as answer:
             return answer.status == 404
@@ -229,7 +229,7 @@ class ListComparison(StreamRows):
         if name in COUNTED:
             holds = {key: str(value).lower() for key, value in COUNTED[name].items()}
             params = {**self._params, **span, **holds, "per_page": 1}
-            page = await self._client.start(self._stream, params=params).page()
+            page = await self._client.page(self._stream, params=params)
             return Decimal(page.total_entries or 0)
         report = STREAMS[self._stream.summed_by]
         assert report.report

@@ -11,7 +11,7 @@ from dlt.common.utils import chunks
 
 from ..api.pagination import all_rows, pages
 from ..settings import STREAMS
-from ..streams.children import has_children, questions_of, rows_below, start_child
+from ..streams.children import has_children, questions_of, rows_below
 from ..streams.due import years_due
 from ..typing import Key, Rows
 from .check import together
@@ -124,7 +124,7 @@ class ChildComparison(SetComparison):
         context, stream, shared = self._context, self._stream, self.shared(key)
         if not self._parents[key[0]]:
             return []
-        rows = await rows_below(context, stream, start_child(context, stream, shared))
+        rows = await rows_below(context, stream, shared)
         if rows is None and stream.optional:
             # nobody knows what an account without the section answers
             return None

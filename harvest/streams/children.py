@@ -9,7 +9,8 @@ import dlt
 from dlt.common import logger
 from dlt.extract import DltResource
 
-from ..api.client import WORKERS, PendingPage
+from ..api.client import WORKERS
+from ..api.decoding import Page
 from ..api.pagination import follow, in_order, pages
 from ..exceptions import RecordDeleted
 from ..settings import FAMILIES, Stream
@@ -182,13 +183,13 @@ async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Item
     asked = [each for each in questions if parents[each[stream.parent_key]]]
     if asked:
         reading.asked.add(stream.name)
-    calls = (start_child(context, stream, values) for values in asked)
+    calls = (rows_below(context, stream, values) for values in asked)
     # as many as there are threads: what is below a record is short
     async with aclosing(in_order(calls, WORKERS)) as answers:
         for values in questions:
             rows: Optional[Rows] = []
             if parents[values[stream.parent_key]]:
-                rows = await rows_below(context, stream, await answers.__anext__())
+                rows = await answers.__anext__()
             if found := _family(context, stream, values, rows, due.again):
                 yield found
     yield []
@@ -207,13 +208,12 @@ def _family(
     return found
 
 
-async def rows_below(
-    context: Context, stream: Stream, pending: PendingPage
-) -> Optional[Rows]:
+async def rows_below(context: Context, stream: Stream, values: Row) -> Optional[Rows]:
     """Return the rows below one parent; None if it was deleted."""
     rows: Rows = []
     try:
-        async for page in follow(context.client, stream, await pending.page()):
+        first = await child_page(context, stream, values)
+        async for page in follow(context.client, stream, first):
             rows += page.rows
         return rows
     except RecordDeleted as deleted:
@@ -235,11 +235,11 @@ def questions_of(stream: Stream, parents: Any) -> List[Row]:
     ]
 
 
-def start_child(context: Context, stream: Stream, values: Row) -> PendingPage:
-    """Begin the request for the rows of one parent."""
+async def child_page(context: Context, stream: Stream, values: Row) -> Page:
+    """Return the first page of the rows of one parent."""
     parent = values[stream.parent_key]
     params = {name: text.format(id=parent) for name, text in stream.params.items()}
     if stream.per_year:
         params["year"] = values["year"]
     path = stream.path.format(id=parent)
-    return context.client.start(stream, path, params, below_record=True)
+    return await context.client.page(stream, path, params, of_record=True)

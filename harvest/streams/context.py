@@ -169,7 +169,7 @@ class Context:
         query = None if path else params or {}
         page: Page = await self.run.once(
             f"{path or stream.path} {query}",
-            lambda: self.client.start(stream, path, query).page(),
+            lambda: self.client.page(stream, path, query),
         )
         return page
 
@@ -177,7 +177,7 @@ class Context:
         """Return the account's settings."""
 
         async def ask() -> Row:
-            return (await self.client.start(COMPANY, params={}).page()).body
+            return (await self.client.page(COMPANY, params={})).body
 
         settings: Row = await self.run.once("company", ask)
         return settings
@@ -218,7 +218,7 @@ class Context:
         )
 
         async def ask() -> None:
-            await self.client.start(tells, params={"per_page": 1}).page()
+            await self.client.page(tells, params={"per_page": 1})
 
         await self.run.once(stream.optional, ask)
 

@@ -35,12 +35,12 @@ async def span_of(context: Context, stream: Stream) -> Span:
     try:
         if await context.lacks(stream):
             return None
-        page = await context.client.start(stream, params={}).page()
+        page = await context.client.page(stream, params={})
         span = widened(None, page.rows, stream.dated)
         if not page.next_url:
             return span
-        if last := page.body["links"].get("last"):
-            page = await context.client.start(stream, last).page()
+        if page.last_url:
+            page = await context.client.page(stream, page.last_url)
         async for each in follow(context.client, stream, page):
             span = widened(span, each.rows, stream.dated)
         return span
@@ -81,12 +81,12 @@ async def _windows(
     """Yield the rows of some windows, and note when Harvest was asked."""
     known: List[List[str]] = state.get("windows", [])
     calls = (
-        context.client.start(stream, params=window_params(context, stream, window))
+        context.client.page(stream, params=window_params(context, stream, window))
         for window in due
     )
     async with aclosing(in_order(calls)) as answers:
         for window in due:
-            page = await (await answers.__anext__()).page()
+            page = await answers.__anext__()
             # for reconciling: what the report sums up may have changed since
             state["read_at"][f"{window[0]}/{window[1]}"] = page.now
             rows: Rows = page.rows

@@ -202,7 +202,7 @@ def test_eight_threads_share_one_limiter(account: Account) -> None:
 
             async def read() -> None:
                 for _ in range(5):
-                    await client.start(STREAMS["clients"], params={}).page()
+                    await client.page(STREAMS["clients"], params={})
 
             run(read())
 
@@ -225,9 +225,7 @@ def test_a_request_counts_when_it_is_sent(account: Account) -> None:
         client = client_of(server, RateLimit("api", 30, 10))
 
         async def read() -> None:
-            await asyncio.gather(
-                *(client.start(STREAMS["clients"], params={}).page() for _ in range(60))
-            )
+            await asyncio.gather(*(client.page(STREAMS["clients"], params={}) for _ in range(60)))
 
         run(read())
         assert statuses(server) == {200: 60}

@@ -1,17 +1,24 @@
 """Which rows were met, and whether a reading of a list can have missed one."""
 
+import json
 from typing import Any, Dict, List, Tuple
 
 import pytest
 
+from harvest.api.completeness import CompletenessCheck
 from harvest.api.decoding import Page
 from harvest.api.ids import Ids, first_met
-from harvest.api.pagination import CompletenessCheck, is_numbered
+from harvest.settings import STREAMS
 
 BEGAN = "2026-03-10T12:00:00Z"
 BEFORE = "2026-03-09T12:00:00Z"
 AFTER = "2026-03-10T12:00:01Z"
+ENTRIES = STREAMS["time_entries"]
 NEXT = "https://api.harvestapp.com/v2/time_entries?page=2&per_page=2000"
+
+
+def page(about: Dict[str, Any], rows: List[Dict[str, Any]]) -> Page:
+    return Page(ENTRIES, json.dumps({**about, "time_entries": rows}).encode(), now=BEGAN)
 
 
 @pytest.mark.parametrize(
@@ -32,13 +39,13 @@ NEXT = "https://api.harvestapp.com/v2/time_entries?page=2&per_page=2000"
     ],
 )
 def test_is_numbered(link: Any, about: Dict[str, Any], expected: bool) -> None:
-    assert is_numbered(Page({"links": {"next": link}, **about}, [], BEGAN)) is expected
+    assert page({"links": {"next": link}, **about}, []).is_numbered is expected
 
 
 @pytest.mark.parametrize("links", [None, [], "x", {}, {"next": None}, {"next": ""}])
 def test_a_page_without_a_next_one(links: Any) -> None:
-    assert Page({"links": links}, [], BEGAN).next_url is None
-    assert Page({}, [], BEGAN).next_url is None
+    assert page({"links": links}, []).next_url is None
+    assert page({}, []).next_url is None
 
 
 def reading(
@@ -55,7 +62,7 @@ def reading(
         links = {"next": NEXT} if number == 1 else {}
         body = {"links": links, "total_pages": len(pages), "total_entries": total}
         found = [{"id": key, stamp or "created_at": since} for key, since in rows]
-        check.count(Page(body, found, BEGAN), first_met(found, yielded))
+        check.count(page(body, found), first_met(found, yielded))
     return check
 
 
