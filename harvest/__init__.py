@@ -8,18 +8,10 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from .exceptions import HarvestError
-from .settings import BASE_URL, FAMILIES, ID_URL, STREAMS, USER_AGENT
-from .streams import delta
-from .streams.arguments import context_from, declare_tables
-from .streams.children import child_rows, listing_resource, parent_resource
-from .streams.lists import (
-    backfilled_rows,
-    list_resource,
-    whole_rows,
-    yearly_rows,
-)
-from .streams.reports import report_rows, reported_days
-from .streams.tables import ToTable, hints
+from .settings import BASE_URL, ID_URL, STREAMS, USER_AGENT
+from .streams.arguments import context_from
+from .streams.resources import feeding_resources, resource_of
+from .streams.tables import declare_tables
 
 __all__ = ["HarvestError", "harvest_source"]
 
@@ -109,31 +101,7 @@ def harvest_source(
     """
     context = context_from(SimpleNamespace(**locals()))
     declare_tables(dlt.current.source_schema())
-    listings = {name: listing_resource(context, STREAMS[name]) for name in FAMILIES}
-    days = dlt.resource(reported_days, selected=False)(context)
-
+    feeding = feeding_resources(context)
     for stream in STREAMS.values():
-        if context.end_date:
-            if not stream.backfilled:
-                continue
-            resource = dlt.resource(backfilled_rows, **hints(stream))(context, stream)
-        elif stream.kind == "whole":
-            resource = dlt.resource(whole_rows, **hints(stream))(context, stream)
-        elif stream.kind == "yearly":
-            resource = dlt.resource(yearly_rows, **hints(stream))(context, stream)
-        elif stream.kind == "report":
-            below = dlt.transformer(report_rows, data_from=days, **hints(stream))
-            resource = below(context, stream)
-        elif stream.kind == "child":
-            parents = listings[stream.parent]
-            below = dlt.transformer(child_rows, data_from=parents, **hints(stream))
-            resource = below(context, stream)
-        elif stream.name in listings:
-            resource = parent_resource(context, stream, listings[stream.name])
-        else:
-            resource = list_resource(context, stream)
-        # writing Delta, dlt looks for columns in the first file of a load: what others
-        # have more would be lost, so that pages of both kinds must not meet there
-        arrow = stream.kind == "list" and not context.delta
-        resource.add_step(ToTable(stream, arrow))
-        yield delta.adapt(stream, resource) if context.delta else resource
+        if stream.backfilled or not context.end_date:
+            yield resource_of(context, stream, feeding)

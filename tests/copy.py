@@ -202,7 +202,8 @@ class Copy:
 
     def _rows(self, stream: str, schema: Schema) -> Table:
         below: Dict[str, Dict[str, List[Tuple[int, Any]]]] = {}
-        for name in schema.tables:
+        # a list that no row has had yet has no table
+        for name in schema.data_table_names(seen_data_only=True):
             if name.startswith(f"{stream}__") and schema.tables[name].get("parent") == stream:
                 lists = below.setdefault(name[len(stream) + 2 :], defaultdict(list))
                 for row in self.table(name):

@@ -1,16 +1,10 @@
 """The arguments of the source: what they may be, and what is made of them."""
 
-from copy import deepcopy
-from functools import lru_cache
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, List, Optional, Sequence
+from typing import Any, Optional, Sequence
 from urllib.parse import urlsplit
 
 import dlt
-import yaml
-from dlt.common.schema import Schema
-from dlt.common.schema.typing import TTableSchema
 from dlt.common.time import ensure_pendulum_datetime
 
 from ..api.auth import sign_in
@@ -88,39 +82,6 @@ def _client(given: SimpleNamespace) -> HarvestClient:
         ),
         settings=settings,
     )
-
-
-def declare_tables(schema: Schema) -> None:
-    """Declare the tables of schema.yaml in the schema of a source.
-
-    Raises:
-        HarvestError: The project names columns in another way than the file.
-    """
-    # a function as destination gets rows as they are, which dlt calls direct as well
-    set_by_hand: Optional[str] = dlt.config.get("schema.naming")
-    if set_by_hand and schema.naming.PATH_SEPARATOR != "__":
-        raise HarvestError(
-            f"SCHEMA__NAMING is {schema.naming.name()}, which names nested columns"
-            " otherwise than client__id, as the tables of this source have them: leave"
-            " it out, or set snake_case."
-        )
-    if not schema.data_tables(include_incomplete=True):
-        for table in deepcopy(declared_tables()):
-            schema.update_table(table)
-
-
-@lru_cache(maxsize=1)
-def declared_tables() -> List[TTableSchema]:
-    """Return the tables of schema.yaml.
-
-    dlt reads a file named harvest.schema.yaml with each declaration of the source,
-    which takes half a second.
-    """
-    text = (Path(__file__).parent.parent / "schema.yaml").read_text("utf-8")
-    # that of C comes with the packages of PyYAML, but not with every build
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    stored = yaml.load(text, loader)
-    return Schema.from_dict(stored).data_tables(include_incomplete=True)
 
 
 def _filled(value: Any) -> Optional[str]:

@@ -15,6 +15,7 @@ from dlt.common.schema.utils import autodetect_sc_type
 
 from ..settings import Stream
 from ..typing import Row, Rows
+from .tables import Table
 from .values import SCALE, Declared, as_text
 
 Columns = Dict[str, Sequence[Any]]
@@ -29,7 +30,7 @@ class ByRows(Exception):
     """A page has something in it that only dlt's way, row by row, can store."""
 
 
-def to_arrow(rows: Rows, schema: Schema, stream: Stream) -> pa.Table:
+def to_arrow(rows: Rows, schema: Schema, stream: Stream, table: Table) -> pa.Table:
     """Return rows as an Arrow table, without the columns that are null in all of them.
 
     A field that the schema does not foresee becomes a column of its own type.
@@ -38,11 +39,12 @@ def to_arrow(rows: Rows, schema: Schema, stream: Stream) -> pa.Table:
         rows (List[Dict[str, Any]]): Rows as Harvest has them, with objects in them.
         schema (Schema): The source's schema, with columns such as `client__id`.
         stream (Stream): The stream.
+        table (Table): Where they go.
 
     Raises:
         ByRows: They do not fit into one.
     """
-    declared = Declared(schema, stream.name)
+    declared = Declared(schema, table)
     columns = declared.columns
     for column in columns.values():
         # Arrow says so of each column: unsaid, a schema that is frozen would refuse it

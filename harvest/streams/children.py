@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timezone  # noqa: I251
 from typing import Any, Counter, Dict, List, NamedTuple, Optional, Set
 
-import dlt
 from dlt.common import logger
-from dlt.extract import DltResource
 
 from ..api.client import WORKERS
 from ..api.decoding import Page
@@ -17,10 +15,10 @@ from ..settings import FAMILIES, Stream
 from ..typing import Items, Row, Rows
 from . import delta
 from .context import Context
-from .cursor import Boundary, Cursor
+from .cursor import Cursor
 from .due import ParentsDue, earliest, parents_due, years_due
-from .guard import at_hand, guard, guarded
-from .tables import hints, rows_or_table, tombstone
+from .run import Run
+from .tables import owned, tombstone
 
 
 @dataclass
@@ -31,8 +29,6 @@ class Reading:
         due (Dict[str, ParentsDue]): The parents that each stream asks for, by name.
         now (str): When the list was asked for, by Harvest's clock.
         ended (bool): All pages of it were passed on.
-        boundary (Optional[Boundary]): Keeps rows that were read before from their own
-            table.
         pending (Counter[str]): Pages whose children are still to be read, by stream.
         asked (Set[str]): Streams that any parent was asked for.
     """
@@ -40,7 +36,6 @@ class Reading:
     due: Dict[str, ParentsDue]
     now: str = ""
     ended: bool = False
-    boundary: Optional[Boundary] = None
     pending: Counter[str] = field(default_factory=Counter)
     asked: Set[str] = field(default_factory=set)
 
@@ -61,106 +56,85 @@ class Reading:
 
 
 class ParentPage(NamedTuple):
-    """A page of parents, on its way to the streams that wait for it."""
+    """A page of parents, on its way to the streams that wait for it.
 
+    Attributes:
+        run (Run): The run.
+        reading (Reading): The reading of the list.
+        rows (List[Dict[str, Any]]): All of its rows.
+        new (List[Dict[str, Any]]): Those that the last run has not read.
+    """
+
+    run: Run
     reading: Reading
     rows: Rows
+    new: Rows
 
 
-def listing_resource(context: Context, parent: Stream) -> DltResource:
-    """Return the list of parents, read once for its own table and for those below it.
+async def listed_parents(
+    context: Context, run: Run, parent: Stream, limited: bool
+) -> Items:
+    """Yield pages of parents.
 
-    It is no table. It reads what the neediest of the selected streams asks for: all
-    parents when the children of all are due, else those that changed.
+    They are read as the neediest of the selected streams asks: all parents when the
+    children of all are due, else those that changed.
+
+    Args:
+        context (Context): The account.
+        run (Run): The run.
+        parent (Stream): The list.
+        limited (bool): It is not read to its end.
     """
-    return dlt.resource(listed_parents, name=listing_name(parent), selected=False)(
-        context, parent
-    )
-
-
-def listing_name(parent: Stream) -> str:
-    """Return the name of the resource that reads a list of parents."""
-    return f"{parent.name}_listing"
-
-
-@at_hand
-async def listed_parents(context: Context, parent: Stream) -> Items:
-    """Yield pages of parents."""
-    async for item in guard(context, parent, _listed(context, parent)):
-        yield item
-
-
-async def _listed(context: Context, parent: Stream) -> Items:
-    run = context.run
-    family = [each for each in FAMILIES[parent.name] if each.name in run.selected]
+    family = [each for each in FAMILIES[parent.name] if each.name in run.resources]
     children = [each for each in family if each.parent]
-    reading = Reading({each.name: due_of(context, each) for each in family})
+    states = {each.name: run.state_of(each.name) for each in family}
+    due = {each.name: due_of(context, each, states[each.name]) for each in family}
+    reading = Reading(due)
     start = context.start_of(parent)
-    since = earliest(reading.due.values(), start)
+    since = earliest(due.values(), start)
+    cursor = Cursor(states[parent.name], start) if parent in family else None
     if context.delta:
         for child in children:
-            everything = reading.due[child.name].since is None
+            everything = due[child.name].since is None
             delta.replace_children(run.resources[child.name], everything)
     stamp = "updated_at" if since else "created_at"
     async for page in pages(context.client, parent, {"updated_since": since}, stamp):
         reading.now = reading.now or page.now
         reading.pending.update(child.name for child in children)
-        item = ParentPage(reading, page.rows)
+        new = cursor.new(page.rows, reading.now) if cursor else []
+        item = ParentPage(run, reading, page.rows, new)
         # stored long before what is below its rows has been read
-        del page
+        del page, new
         yield item
         del item
-    if not run.is_limited(listing_name(parent)):
+    if not limited:
         reading.ended = True
-        if reading.boundary:
-            reading.boundary.remember()
+        if cursor:
+            cursor.note()
         for child in children:
             if child.name not in run.skipped:
-                reading.remember(child, run.state_of(child.name))
+                reading.remember(child, states[child.name])
 
 
-def due_of(context: Context, stream: Stream, state: Optional[Row] = None) -> ParentsDue:
+def due_of(context: Context, stream: Stream, state: Row) -> ParentsDue:
     """Return the parents that a stream asks for in this run.
 
     Args:
         context (Context): The account.
         stream (Stream): A stream below others, or that of the parents themselves.
-        state (Optional[Dict[str, Any]]): What its last run left behind, if not here.
+        state (Dict[str, Any]): What its last run left behind.
     """
-    known = context.run.state_of(stream.name) if state is None else state
     now = datetime.now(timezone.utc)
     return parents_due(
-        known, now, context.substream_refresh_hours, is_child=bool(stream.parent)
+        state, now, context.substream_refresh_hours, is_child=bool(stream.parent)
     )
 
 
-def parent_resource(
-    context: Context, stream: Stream, listing: DltResource
-) -> DltResource:
-    """Return the table of a list that has other streams below it, merged by key."""
-    cursor = Cursor()
-    rows = dlt.transformer(parent_rows, data_from=listing, **hints(stream))
-    resource: DltResource = rows(context, stream, cursor)
-    # not as an argument: dlt would begin anew with each page, where the last one ended
-    incremental = cursor.incremental(context.start_of(stream))
-    resource.apply_hints(incremental=incremental)
-    return resource
-
-
 async def parent_rows(
-    page: ParentPage, context: Context, stream: Stream, cursor: Cursor
+    page: ParentPage, context: Context, run: Run, stream: Stream
 ) -> Items:
     """Yield the rows of a page of parents for their own table."""
-    reading = page.reading
-    cursor.now = reading.now
-    cursor.stands = context.run.is_limited(listing_name(stream))
-    if not reading.boundary:
-        reading.boundary = Boundary(context.run.state_of(stream.name))
-    rows = reading.boundary.new(page.rows, cursor.now)
-    if reading.ended:
-        reading.boundary.remember()
-    for item in rows_or_table(context.run, stream, rows):
-        yield item
+    yield page.new
 
 
 def has_children(stream: Stream, parent: Row) -> bool:
@@ -169,8 +143,9 @@ def has_children(stream: Stream, parent: Row) -> bool:
     return not stream.parent_role or stream.parent_role in roles
 
 
-@guarded
-async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Items:
+async def child_rows(
+    page: ParentPage, context: Context, run: Run, stream: Stream
+) -> Items:
     """Yield the rows below a page of parents, which replace those that were there."""
     reading, due = page.reading, page.reading.due[stream.name]
     parents = {
@@ -190,22 +165,15 @@ async def child_rows(page: ParentPage, context: Context, stream: Stream) -> Item
             rows: Optional[Rows] = []
             if parents[values[stream.parent_key]]:
                 rows = await answers.__anext__()
-            if found := _family(context, stream, values, rows, due.again):
+            found = owned(rows or [], values)
+            if context.delta:
+                found = delta.identified(stream, found)
+            elif rows == [] and due.read_before and stream.name in run.selected:
+                found = [tombstone(stream, values)]
+            if found:
                 yield found
     yield []
-    reading.close(stream, context.run.state_of(stream.name))
-
-
-def _family(
-    context: Context, stream: Stream, values: Row, rows: Optional[Rows], again: bool
-) -> Rows:
-    """Return the rows of one parent, or what removes those that it had."""
-    found = [{**values, **row} for row in rows or ()]
-    if context.delta:
-        return delta.identified(stream, found)
-    if again and rows == []:
-        return [tombstone(stream, values)]
-    return found
+    reading.close(stream, run.state_of(stream.name))
 
 
 async def rows_below(context: Context, stream: Stream, values: Row) -> Optional[Rows]:

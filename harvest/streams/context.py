@@ -1,97 +1,27 @@
-"""What the resources of a source share: the account, and the present run."""
+"""The account that a source reads, and how; and why a stream of it is left out."""
 
-import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional
+from typing import Any, Dict, Optional
 from uuid import uuid4
 
 import dlt
-from dlt.common.schema.typing import TTableSchema
-from dlt.extract import DltResource, DltSource
+from dlt.extract import DltSource
 
 from ..api.client import HarvestClient
 from ..api.decoding import Page
 from ..exceptions import AccessRefused, HarvestError
 from ..settings import COMPANY, FAMILIES, STREAMS, Stream
 from ..typing import Row
-from .dlt_internals import absent_lists, resources
+from .dlt_internals import current_load_id, current_source, stored_schema
 from .due import sees_as_much
+from .run import Run
+from .tables import declare_table
 
 SEES_LESS = (
     "the token's owner may see less than the one who loaded it, and each run replaces"
     " what it shows"
 )
 """Why a stream is left out whose rows a run replaces as a whole."""
-
-
-@dataclass
-class Run:
-    """What the resources of one run of a pipeline share.
-
-    dlt's own are kept here, since it takes them away while nobody asks it for the next
-    row, which without a pipeline may be at any moment.
-
-    Attributes:
-        requests_before (int): Requests that were made before it.
-        state (Dict[str, Any]): dlt's state of the source.
-        resources (Mapping[str, DltResource]): Those of the source; none if one is read
-            without it.
-        absent (List[TTableSchema]): Tables of lists that the destination lacks.
-        skipped (Dict[str, str]): Streams that are left out, and why.
-    """
-
-    requests_before: int
-    state: Row = field(default_factory=dict)
-    resources: Mapping[str, DltResource] = field(default_factory=dict)
-    absent: List[TTableSchema] = field(default_factory=list)
-    skipped: Dict[str, str] = field(default_factory=dict)
-    _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
-    _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
-
-    def state_of(self, name: str) -> Row:
-        """Return dlt's state of a resource."""
-        known: Row = self.state.setdefault("resources", {}).setdefault(name, {})
-        return known
-
-    @property
-    def selected(self) -> Dict[str, DltResource]:
-        """Return the resources that are read."""
-        return {name: each for name, each in self.resources.items() if each.selected}
-
-    def is_limited(self, name: str) -> bool:
-        """Return whether `add_limit` ends a resource before all of it is read."""
-        resource = self.resources.get(name)
-        return resource is not None and resource.limit is not None
-
-    @property
-    def is_refresh(self) -> bool:
-        """Return whether it replaces lists, which it does when all is read anew."""
-        return any(
-            resource.write_disposition == "replace"
-            for name, resource in self.selected.items()
-            if name in STREAMS and STREAMS[name].kind == "list" and name not in FAMILIES
-        )
-
-    async def once(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Return what a coroutine gives that several wait for, and that runs once."""
-        task = self._tasks.get(name)
-        if task is None or (task.done() and _failed(task)):
-            task = self._tasks[name] = asyncio.ensure_future(ask())
-        return await asyncio.shield(task)
-
-    def end(self, name: str) -> None:
-        """Say that a stream was read to its end."""
-        self._ended.setdefault(name, asyncio.Event()).set()
-
-    async def ended(self, name: str) -> None:
-        """Wait until a stream was read to its end."""
-        await self._ended.setdefault(name, asyncio.Event()).wait()
-
-
-def _failed(task: "asyncio.Future[Any]") -> bool:
-    """Return whether another attempt makes sense: a refusal is an answer."""
-    error = None if task.cancelled() else task.exception()
-    return task.cancelled() or not isinstance(error, (AccessRefused, type(None)))
 
 
 @dataclass
@@ -110,6 +40,8 @@ class Context:
         on_forbidden (str): `skip` or `raise`.
         delta (bool): Tables are Delta Lake's.
         source_id (str): Tells this source from others.
+        dispositions (Dict[str, Any]): The write dispositions of streams that were left
+            out in the last run, as they were before.
     """
 
     client: HarvestClient
@@ -123,6 +55,7 @@ class Context:
     delta: bool
     _run: Optional[Run] = None
     source_id: str = field(default_factory=lambda: uuid4().hex)
+    dispositions: Dict[str, Any] = field(default_factory=dict)
 
     @property
     def run(self) -> Run:
@@ -130,12 +63,41 @@ class Context:
         assert self._run
         return self._run
 
-    def begin(self) -> None:
-        """Begin a run, if dlt has begun one, and keep what it has at hand."""
-        state = dlt.current.source_state()
-        if self._run is None or self._run.state is not state:
-            self._run = Run(self.client.requests_sent, state, resources())
-            self._run.absent = absent_lists(self._run.selected)
+    def begin(self, name: str) -> Run:
+        """Return the present run, and begin it with the first resource that it reads.
+
+        Args:
+            name (str): Name of the resource.
+        """
+        load_id, source = current_load_id(), current_source()
+        run = self._run
+        if (
+            run is None
+            or (run.load_id, id(run.source)) != (load_id, id(source))
+            or (not load_id and name in run.begun)
+        ):
+            state = dlt.current.source_state()
+            run = self._run = Run(self.client.requests_sent, load_id, source, state)
+            self._prepare(run)
+        run.begun.add(name)
+        return run
+
+    def _prepare(self, run: Run) -> None:
+        """Declare the tables of a run, and forget what the last one left behind."""
+        schema = dlt.current.source_schema()
+        stored = stored_schema(schema.name) if run.load_id else None
+        for name in run.selected.keys() & STREAMS.keys():
+            resource = run.selected[name]
+            if before := self.dispositions.pop(name, None):
+                resource.custom_metrics.pop("skipped", None)
+                resource.apply_hints(write_disposition=before)
+            table = declare_table(schema, stored, STREAMS[name], resource)
+            run.tables[name] = table
+            state = run.state_of(name)
+            if state.get("table", name) != table.name:
+                # rows that another table has are not in this one
+                state.clear()
+                state.update({"table": table.name} if table.name != name else {})
 
     def new_run(self) -> None:
         """Begin anew with what is asked for once in a run, without a run of dlt."""
@@ -192,6 +154,23 @@ class Context:
             return False
         return company.get(stream.feature) is False
 
+    def replaces(self, stream: Stream) -> bool:
+        """Return whether runs replace a table as a whole, without being asked to."""
+        in_family = any(stream in family for family in FAMILIES.values())
+        return stream.kind == "whole" or (self.delta and in_family)
+
+    def is_refreshed(self, run: Run, name: str) -> bool:
+        """Return whether the user has a table read anew, which another run adds to.
+
+        Of a table that each run replaces nothing tells: it is when all others are.
+        """
+        others = {
+            each: resource.write_disposition == "replace"
+            for each, resource in run.selected.items()
+            if each in STREAMS and not self.replaces(STREAMS[each])
+        }
+        return others.get(name, bool(others) and all(others.values()))
+
     async def why_not(self, stream: Stream, before: Optional[Row]) -> str:
         """Return why a stream is left out; nothing if it is read.
 
@@ -199,7 +178,7 @@ class Context:
             stream (Stream): The stream.
             before (Optional[Row]): The owner of the token that loaded its rows.
         """
-        replaced = stream.kind in ("whole", "report", "yearly")
+        replaced = stream.kind in ("report", "yearly") or self.replaces(stream)
         if replaced and not sees_as_much(await self.owner(), before):
             return SEES_LESS
         return lacking(stream) if await self.lacks(stream) else ""

@@ -2,85 +2,58 @@
 
 import hashlib
 import json
-from typing import List, Optional, Sequence
-
-import dlt
+from typing import List, Optional
 
 from ..typing import Row, Rows
+from .due import cursor_of, second_before
 
 MOST_DIGESTS = 1000
 """Rows at the cursor's second that are remembered; of more, all come again."""
-NEVER = "0001-01-01T00:00:00Z"
 
 
 class Cursor:
-    """Holds the cursor back to the moment at which Harvest was asked.
+    """Tells since when a list is read, and which of its rows are new.
 
-    A row that changes while a list is read may have been read already. If the cursor
-    went on to the `updated_at` of a row that changed still later, the first would
-    never be read again.
+    It never passes the moment at which Harvest was asked: a row that changes while a
+    list is read may have been read already. If the cursor went on to the `updated_at`
+    of a row that changed still later, the first would never be read again.
 
-    Attributes:
-        now (Optional[str]): When the list was asked for, by Harvest's clock.
-        stands (bool): The list is not read to its end, so that the cursor may not move.
-    """
+    Rows at the cursor's second come again. They are known by all of their content:
+    known by their key alone, a second change within that second would be taken for a
+    repetition.
 
-    def __init__(self) -> None:
-        self.now: Optional[str] = None
-        self.stands = False
-
-    def latest(self, values: Sequence[str]) -> str:
-        """Return the cursor's new place, of a row's value and the last place."""
-        if self.stands:
-            return values[1] if len(values) > 1 else NEVER
-        newest = max(values)
-        return newest if self.now is None else min(newest, self.now)
-
-    def incremental(self, start: Optional[str]) -> "dlt.sources.incremental[str]":
-        """Return what dlt keeps the cursor with.
-
-        Args:
-            start (Optional[str]): Where the first run begins.
-        """
-        return dlt.sources.incremental[str](
-            "updated_at",
-            initial_value=start,
-            last_value_func=self.latest,
-            # the interval of an orchestrator bounds a backfill, never this
-            allow_external_schedulers=False,
-            # dlt would remember each row at the cursor's second, however many
-            primary_key=(),
-            on_cursor_value_missing="include",
-        )
-
-
-class Boundary:
-    """Tells which rows at the cursor's second the last run has read already.
-
-    They are known by all of their content: known by their key alone, a second change
-    within that second would be taken for a repetition.
+    It is kept where dlt keeps that of an `incremental`, which moves on with each page.
 
     Args:
-        state (Dict[str, Any]): State of the resource; `boundary` of it is used.
+        state (Dict[str, Any]): What the last run left behind; changed by `note` only.
+        start (Optional[str]): Where the first run begins.
+
+    Attributes:
+        since (Optional[str]): The `updated_since` of this reading; None for all rows.
     """
 
-    def __init__(self, state: Row) -> None:
+    def __init__(self, state: Row, start: Optional[str]) -> None:
         self._state = state
+        self._known = cursor_of(state, None)
+        self.since = second_before(self._known) or start
+        if self._known is None:
+            begun = {"initial_value": start, "last_value": start}
+            state.setdefault("incremental", {}).setdefault("updated_at", begun)
+            self._known = start
         self._before = set(state.get("boundary", ()))
         self._newest = ""
         self._digests: List[str] = []
 
-    def new(self, rows: Rows, now: Optional[str]) -> Rows:
+    def new(self, rows: Rows, now: str) -> Rows:
         """Return the rows that the last run has not read.
 
         Args:
             rows (List[Dict[str, Any]]): Rows of the list.
-            now (Optional[str]): Where the cursor is held back to.
+            now (str): When the list was asked for, by Harvest's clock.
         """
         found = []
         for row in rows:
-            at = str(row.get("updated_at") or "")
-            place = min(at, now) if now else at
+            place = min(str(row.get("updated_at") or ""), now)
             if place > self._newest:
                 self._newest, self._digests = place, []
             is_last = place == self._newest and len(self._digests) <= MOST_DIGESTS
@@ -91,11 +64,21 @@ class Boundary:
                 found.append(row)
         return found
 
-    def remember(self) -> None:
-        """Note the rows at the new cursor's second for the next run."""
-        if self._newest:
-            many = len(self._digests) > MOST_DIGESTS
-            self._state["boundary"] = [] if many else self._digests
+    def note(self) -> None:
+        """Note where the next run begins, once the list was read to its end."""
+        if not self._newest or self._newest < (self._known or ""):
+            return
+        digests = [] if len(self._digests) > MOST_DIGESTS else self._digests
+        kept = self._state["incremental"]["updated_at"]
+        noted = kept["last_value"]
+        if noted != self._known:
+            # by another reading in this run: only what both have seen is read
+            if noted < self._newest:
+                return
+            if noted == self._newest:
+                digests = [each for each in digests if each in self._state["boundary"]]
+        kept["last_value"] = self._newest
+        self._state["boundary"] = digests
 
 
 def _digest(row: Row) -> str:

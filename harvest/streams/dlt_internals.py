@@ -1,19 +1,19 @@
 """The few things of dlt that it has no public name for, in one place to look after."""
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, Iterable, List, Mapping, Set
+from typing import Any, List, Optional
 
 import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.destination import DestinationCapabilitiesContext
-from dlt.common.pipeline import PipelineContext, SupportsPipeline
+from dlt.common.pipeline import PipelineContext
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
-from dlt.common.schema.typing import TTableSchema
+from dlt.common.schema import Schema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
-from dlt.extract import DltResource
+from dlt.extract import DltResource, DltSource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
+from dlt.extract.pipe import ForkPipe
 
 
 def steps_of(resource: DltResource) -> List[Any]:
@@ -21,12 +21,38 @@ def steps_of(resource: DltResource) -> List[Any]:
     return list(resource._pipe.steps)
 
 
-def resources() -> Mapping[str, DltResource]:
-    """Return the resources of the source; none if one is read without it."""
+def feeds_transformers(pipe: Any) -> bool:
+    """Return whether rows go on to transformers: the pipe says so to its steps only."""
+    return any(isinstance(step, ForkPipe) for step in pipe.steps)
+
+
+def current_source() -> Optional[DltSource]:
+    """Return the source that is read; None if a resource is read without one."""
     try:
-        return dlt.current.source().resources
+        return dlt.current.source()
     except CurrentSourceNotAvailable:
-        return {}
+        return None
+
+
+def current_load_id() -> str:
+    """Return the load id of the run; empty if no pipeline loads what is read."""
+    try:
+        return str(dlt.current.load_package_state()["load_id"])
+    except CurrentLoadPackageStateNotAvailable:
+        return ""
+
+
+def stored_schema(name: str) -> Optional[Schema]:
+    """Return the schema that the present pipeline has stored by a name."""
+    context = Container()[PipelineContext]
+    schemas = context.pipeline().schemas if context.is_active() else {}
+    # its own `get` raises an error for a schema that is not there
+    return next((schemas[each] for each in schemas if each == name), None)
+
+
+def has_rows(schema: Schema, table: str) -> bool:
+    """Return whether a table was loaded before, and is not to be dropped now."""
+    return has_table_seen_data(schema.tables[table])
 
 
 def collector() -> Collector:
@@ -48,45 +74,3 @@ def takes_parquet() -> bool:
         selector = caps.loader_file_format_selector
         formats = [*selector(preferred, formats, table_schema={})[1]]
     return "parquet" in formats
-
-
-def absent_lists(selected: Iterable[str]) -> List[TTableSchema]:
-    """Return the tables of lists that the destination lacks, of streams never loaded.
-
-    dlt creates such a table with the first item of any list only.
-    """
-    try:
-        dlt.current.load_package_state()
-    except CurrentLoadPackageStateNotAvailable:
-        # nothing is loaded
-        return []
-    known = dlt.current.source_state().get("resources", {})
-    new = {name for name in selected if not known.get(name, {}).get("created")}
-    lists = [
-        table
-        for table in dlt.current.source_schema().tables.values()
-        if table.get("parent") in new and not has_table_seen_data(table)
-    ]
-    context = Container()[PipelineContext]
-    if not lists or not context.is_active() or not context.pipeline().destination:
-        return []
-    names = [str(table["name"]) for table in lists]
-    # in a thread: dlt keeps the tracebacks of what it does not find among the
-    # settings, and with them all that those who asked have in their hands
-    with ThreadPoolExecutor(1) as thread:
-        absent = thread.submit(_absent, context.pipeline(), names).result()
-    return [table for table in lists if table["name"] in absent]
-
-
-def _absent(pipeline: SupportsPipeline, names: List[str]) -> Set[str]:
-    """Return the tables that the destination lacks; none if it cannot tell."""
-    with pipeline.destination_client() as client:
-        if not hasattr(client, "get_storage_tables"):
-            return set()
-        return {name for name, there in client.get_storage_tables(names) if not there}
-
-
-def create_tables(tables: List[TTableSchema]) -> None:
-    """Have dlt create tables, as it does with those that it is to empty."""
-    state: Dict[str, Any] = dlt.current.load_package_state()["state"]  # type: ignore[assignment]
-    state.setdefault("truncated_tables", []).extend(tables)

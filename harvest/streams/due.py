@@ -19,11 +19,11 @@ class ParentsDue(NamedTuple):
     Attributes:
         since (Optional[str]): Those updated since then, by Harvest's clock; None for
             all.
-        again (bool): Their children were read before, so that some may have to go.
+        read_before (bool): Their children were read before: some may be deleted now.
     """
 
     since: Optional[str]
-    again: bool
+    read_before: bool
 
 
 def utc(moment: datetime) -> str:
@@ -65,14 +65,14 @@ def parents_due(
         is_child (bool): Or else it is the table of the parents themselves.
     """
     if not is_child:
-        return ParentsDue(cursor_of(state, None), again=False)
+        return ParentsDue(cursor_of(state, None), read_before=False)
     walked_at = state.get("walked_at")
     if walked_at is None:
-        return ParentsDue(None, again=False)
+        return ParentsDue(None, read_before=False)
     hours = (now - datetime.fromisoformat(walked_at)).total_seconds() / 3600
     # a clock that was set back must not put the reading off
     due = not 0 <= hours < refresh_hours
-    return ParentsDue(None if due else state["read_at"], again=True)
+    return ParentsDue(None if due else state["read_at"], read_before=True)
 
 
 def earliest(due: Iterable[ParentsDue], start: Optional[str]) -> Optional[str]:

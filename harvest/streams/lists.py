@@ -3,58 +3,40 @@
 from datetime import date, timedelta  # noqa: I251
 
 import dlt
-from dlt.extract import DltResource
 
 from ..api.pagination import all_rows, pages
 from ..exceptions import HarvestError
 from ..settings import REPORTED, Stream
 from ..typing import Items, Window
 from .context import Context
-from .cursor import Boundary, Cursor
-from .due import Span, second_before, widened, years_due
-from .guard import at_hand, guarded
-from .tables import hints, tombstone
+from .cursor import Cursor
+from .due import Span, widened, years_due
+from .run import Run
+from .tables import owned, tombstone
 
 INTERVAL = "interval"
 """`end_date` of a backfill whose days are those of an orchestrator's interval."""
 
 
-def list_resource(context: Context, stream: Stream) -> DltResource:
-    """Return the resource of a list: rows new or changed since the last run, by key."""
-    cursor = Cursor()
-    incremental = cursor.incremental(context.start_of(stream))
-    rows = dlt.resource(changed_rows, **hints(stream))
-    resource: DltResource = rows(context, stream, cursor, incremental)
-    return resource
-
-
-@guarded
-async def changed_rows(
-    context: Context,
-    stream: Stream,
-    cursor: Cursor,
-    updated_at: dlt.sources.incremental[str],
-) -> Items:
+async def changed_rows(context: Context, run: Run, stream: Stream) -> Items:
     """Yield the rows of a list that are new or changed since the last run."""
-    since = second_before(updated_at.last_value)
-    cursor.now = None
-    cursor.stands = context.run.is_limited(stream.name)
-    boundary = Boundary(context.run.state_of(stream.name))
+    cursor = Cursor(run.state_of(stream.name), context.start_of(stream))
     span: Span = None
+    since, now = cursor.since, ""
     stamp = "updated_at" if since else "created_at"
     async for page in pages(context.client, stream, {"updated_since": since}, stamp):
-        cursor.now = cursor.now or page.now
+        now = now or page.now
         if stream.name in REPORTED:
             span = widened(span, page.rows, stream.dated)
-        yield boundary.new(page.rows, cursor.now)
-    boundary.remember()
+        yield cursor.new(page.rows, now)
+    if not run.is_limited(stream.name):
+        cursor.note()
     if stream.name in REPORTED:
-        known = context.run.state.setdefault("spent_dates", {})
+        known = run.state.setdefault("spent_dates", {})
         known[stream.name] = widened(span, [], stream.dated, known.get(stream.name))
 
 
-@guarded
-async def whole_rows(context: Context, stream: Stream) -> Items:
+async def whole_rows(context: Context, run: Run, stream: Stream) -> Items:
     """Yield all rows of a list, or the one record, which replace the table."""
     if stream.rows_in:
         yield await all_rows(context.client, stream)
@@ -62,42 +44,35 @@ async def whole_rows(context: Context, stream: Stream) -> Items:
         yield [await context.company()]
 
 
-@guarded
-async def yearly_rows(context: Context, stream: Stream) -> Items:
+async def yearly_rows(context: Context, run: Run, stream: Stream) -> Items:
     """Yield the rows of this year and the last, which replace those of that year."""
     for year in years_due(date.today()):
         rows = await all_rows(context.client, stream, {"year": year})
-        yield [{**row, "year": year} for row in rows] or [
-            tombstone(stream, {"year": year})
-        ]
+        yield owned(rows, {"year": year}) or [tombstone(stream, {"year": year})]
 
 
-@at_hand
-async def backfilled_rows(context: Context, stream: Stream) -> Items:
+async def backfilled_rows(days: Window, context: Context, stream: Stream) -> Items:
     """Yield the rows of a backfill's days, which are merged by key.
 
     It knows nothing of other runs, and leaves nothing behind for them but rows.
     """
-    resource = context.run.resources[stream.name]
-    if resource.write_disposition == "replace":
-        raise HarvestError(
-            "With end_date, rows are added to what is there and do not replace it:"
-            " leave out either end_date or the full refresh."
-        )
-    first, last = backfilled_days(context)
-    if first <= last:
-        async for item in _spent_rows(context, stream, first, last):
-            yield item
-
-
-@guarded
-async def _spent_rows(
-    context: Context, stream: Stream, first: date, last: date
-) -> Items:
+    first, last = days
+    if first > last:
+        return
     # rows can come into the range by being edited, too: `updated_at` tells
     span = {"from": first, "to": last}
     async for page in pages(context.client, stream, span, "updated_at"):
         yield page.rows
+
+
+def refuse_replacing(run: Run, stream: Stream) -> None:
+    """Refuse a backfill that replaces what other runs have loaded."""
+    resource = run.selected.get(stream.name)
+    if resource is not None and resource.write_disposition == "replace":
+        raise HarvestError(
+            "With end_date, rows are added to what is there and do not replace it:"
+            " leave out either end_date or the full refresh."
+        )
 
 
 def backfilled_days(context: Context) -> Window:

@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 from datetime import date  # noqa: I251
-from typing import Dict, List, Sequence
+from typing import Dict, List, NamedTuple, Sequence
 
 from ..api.pagination import all_rows, follow, in_order
 from ..exceptions import AccessRefused
@@ -11,23 +11,35 @@ from ..typing import Items, Row, Rows, Window
 from . import delta
 from .context import Context
 from .due import Span, days_covered, report_windows, widened, windows_due
-from .guard import at_hand, guarded
-from .tables import tombstone
+from .run import Run
+from .tables import owned, tombstone
+
+WAIT = 0.02
+"""Seconds for which the reports wait for the lists, before dlt looks at those again."""
 
 
-@at_hand
-async def reported_days(context: Context) -> Items:
+class ReportedDays(NamedTuple):
+    """The days that reports cover, on their way to the reports."""
+
+    run: Run
+    first: date
+    last: date
+
+
+async def reported_days(context: Context, run: Run) -> Items:
     """Yield the first and last day, once the lists have been read that have them."""
-    run = context.run
     known: Dict[str, Span] = run.state.setdefault("spent_dates", {})
     for name in REPORTED:
         # a row that this run reads may be older or newer than all before
-        if name in run.selected and not run.is_limited(name):
-            await run.ended(name)
+        while name in run.selected and not run.is_limited(name):
+            if await run.has_ended(name, WAIT):
+                break
+            # dlt reads only so many resources at a time: the list may wait for this one
+            yield None
         if name not in known:
             known[name] = await span_of(context, STREAMS[name])
-    today = date.today()
-    yield [days_covered(known.values(), context.start_date, today)]
+    first, last = days_covered(known.values(), context.start_date, date.today())
+    yield ReportedDays(run, first, last)
 
 
 async def span_of(context: Context, stream: Stream) -> Span:
@@ -48,13 +60,12 @@ async def span_of(context: Context, stream: Stream) -> Span:
         return None
 
 
-@guarded
 async def report_rows(
-    days: Sequence[Window], context: Context, stream: Stream
+    days: ReportedDays, context: Context, run: Run, stream: Stream
 ) -> Items:
     """Yield the rows of the windows that are due, which replace those of the same."""
-    state = context.run.state_of(stream.name)
-    wanted = report_windows(context.report_period, *days[0])
+    state = run.state_of(stream.name)
+    wanted = report_windows(context.report_period, days.first, days.last)
     known = known_windows(context, stream, state)
     due = windows_due(wanted, known, date.today(), context.report_lookback_days)
     kept = [[str(day) for day in window] for window in wanted]
@@ -64,7 +75,7 @@ async def report_rows(
     for window in outdated:
         read_at.pop("/".join(window), None)
     if context.delta:
-        resource = context.run.resources[stream.name]
+        resource = run.resources[stream.name]
         delta.replace_windows(resource, [*due, *outdated])
     async for rows in _windows(context, stream, due, state):
         yield rows
@@ -95,7 +106,7 @@ async def _windows(
                 rows = await all_rows(context.client, stream, params)
             period = dict(zip(stream.merge_key, map(str, window), strict=True))
             if rows:
-                yield [{**period, **row} for row in rows]
+                yield owned(rows, period)
             elif list(period.values()) in known:
                 yield [tombstone(stream, period)]
 

@@ -12,6 +12,7 @@ from dlt.common.schema.typing import TTableSchemaColumns
 from ..api.decoding import identifies
 from ..settings import Stream
 from ..typing import Row, Rows
+from .tables import Table
 
 SCALE = 6
 """Decimals of the columns for money, hours and percentages in the schema file."""
@@ -63,7 +64,9 @@ def value_at(row: Row, column: str) -> Any:
     return value
 
 
-def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
+def storable(
+    schema: Schema, stream: Stream, rows: Rows, table: Optional[Table] = None
+) -> Rows:
     """Return the rows as every destination can store them.
 
     A number that does not fit becomes text in the column that dlt makes for values of
@@ -74,9 +77,10 @@ def storable(schema: Schema, stream: Stream, rows: Rows) -> Rows:
         schema (Schema): The source's schema.
         stream (Stream): The stream.
         rows (List[Dict[str, Any]]): Rows as Harvest has them.
+        table (Optional[Table]): Where they go, if not to the stream's own table.
     """
     found = []
-    declared = Declared(schema, stream.name)
+    declared = Declared(schema, table or stream.name)
     for row in rows:
         odd = [
             name for name in stream.primary_key if not identifies(value_at(row, name))
@@ -98,21 +102,23 @@ class Declared:
 
     Args:
         schema (Schema): The source's schema.
-        table (str): Name of the table, which need not exist yet.
+        table (Union[Table, str]): The table, which need not exist yet.
     """
 
-    def __init__(self, schema: Schema, table: str) -> None:
-        self.table = table
-        self.columns: TTableSchemaColumns = schema.tables.get(table, {}).get(
-            "columns", {}
-        )
+    def __init__(self, schema: Schema, table: Union[Table, str]) -> None:
+        self.table = table if isinstance(table, str) else table.name
+        self.columns: TTableSchemaColumns = {
+            **schema.tables.get(self.table, {}).get("columns", {})
+        }
+        for name, hint in {} if isinstance(table, str) else table.hints.items():
+            self.columns[name] = {**self.columns.get(name, {}), **hint}
         self._composed = {
             name[: at.start()]
             for name in self.columns
             if "__v_" not in name
             for at in re.finditer("(?<=[^_])__(?=[^_])", name)
         }
-        prefix = f"{table}__"
+        prefix = f"{self.table}__"
         self._composed |= {
             name[len(prefix) :] for name in schema.tables if name.startswith(prefix)
         }

@@ -5,7 +5,6 @@ from typing import Any, Optional
 
 import pytest
 
-from harvest.streams.cursor import MOST_DIGESTS, Boundary, Cursor
 from harvest.streams.values import as_text, fit, meant, value_at
 
 D = Decimal
@@ -84,53 +83,3 @@ def test_as_text(value: Any, expected: Optional[str]) -> None:
 def test_value_at(column: str, expected: Any) -> None:
     row = {"id": 1, "client": {"id": 2}, "project": None, "a__b": 3}
     assert value_at(row, column) == expected
-
-
-def row(key: int, at: str, **more: Any) -> Any:
-    return {"id": key, "updated_at": f"2026-03-10T12:00:{at}Z", **more}
-
-
-NOW = "2026-03-10T12:00:30Z"
-
-
-def test_rows_at_the_cursors_second_come_once() -> None:
-    state: Any = {}
-    first = Boundary(state)
-    rows = [row(1, "05"), row(2, "10"), row(3, "10")]
-    assert first.new(rows, NOW) == rows
-    first.remember()
-    assert len(state["boundary"]) == 2
-    again = Boundary(state)
-    # one of them has changed within that second, one is new, the cursor's rows are known
-    changed = [row(3, "10", notes="x"), row(4, "10")]
-    assert again.new([row(2, "10"), *changed], NOW) == changed
-    again.remember()
-    assert Boundary(state).new([row(2, "10"), *changed], NOW) == []
-
-
-def test_too_many_rows_at_one_second_all_come_again() -> None:
-    state: Any = {}
-    many = [row(key, "10") for key in range(MOST_DIGESTS + 1)]
-    first = Boundary(state)
-    first.new(many, NOW)
-    first.remember()
-    assert state["boundary"] == []
-    assert Boundary(state).new(many, NOW) == many
-
-
-@pytest.mark.parametrize(
-    ("values", "now", "stands", "expected"),
-    [
-        (("b",), None, False, "b"),
-        (("b", "a"), None, False, "b"),
-        (("b", "a"), "aa", False, "aa"),
-        (("b", "a"), "c", False, "b"),
-        # a sample of a list must not move the cursor
-        (("b", "a"), "c", True, "a"),
-        (("b",), "c", True, "0001-01-01T00:00:00Z"),
-    ],
-)
-def test_the_cursor(values: Any, now: Optional[str], stands: bool, expected: str) -> None:
-    cursor = Cursor()
-    cursor.now, cursor.stands = now, stands
-    assert cursor.latest(values) == expected

@@ -1,0 +1,212 @@
+"""The one way that every stream takes: may it be read, what is read, what is noted."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Callable, Dict, Iterator, Sequence
+
+import dlt
+from dlt.common import logger
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+
+from ..exceptions import AccessRefused, HarvestError
+from ..settings import FAMILIES, STREAMS, Stream
+from ..typing import Items, Row
+from .children import child_rows, listed_parents, parent_rows
+from .context import SEES_LESS, Context, refusal
+from .dlt_internals import collector
+from .due import sees_as_much
+from .lists import (
+    backfilled_days,
+    backfilled_rows,
+    changed_rows,
+    refuse_replacing,
+    whole_rows,
+    yearly_rows,
+)
+from .reports import report_rows, reported_days
+from .run import Run
+
+READERS: Dict[str, Callable[[Context, Run, Stream], Items]] = {
+    "list": changed_rows,
+    "whole": whole_rows,
+    "yearly": yearly_rows,
+}
+"""What reads the streams of a kind."""
+
+READERS_FROM: Dict[str, Callable[[Any, Context, Run, Stream], Items]] = {
+    "list": parent_rows,
+    "child": child_rows,
+    "report": report_rows,
+}
+"""What reads the streams of a kind that something else is read for first."""
+
+DAYS = "reported_days"
+
+
+def listing_name(parent: Stream) -> str:
+    """Return the name of the resource that reads a list for what is below it."""
+    return f"{parent.name}_listing"
+
+
+def read(context: Context, stream: Stream) -> Items:
+    """Read a stream: the run begins at the call, while dlt's own is at hand."""
+    run = context.begin(stream.name)
+    if context.end_date:
+        refuse_replacing(run, stream)
+        days = backfilled_days(context)
+        return _read(context, run, stream, backfilled_rows(days, context, stream))
+    return _read(context, run, stream, READERS[stream.kind](context, run, stream))
+
+
+def read_from(item: Any, context: Context, stream: Stream) -> Items:
+    """Read what is due of a stream for a page of parents, or for the days of reports.
+
+    It returns a generator and is none, so that nothing here holds on to the page.
+    """
+    rows = READERS_FROM[stream.kind](item, context, item.run, stream)
+    return _read(context, item.run, stream, rows)
+
+
+def read_listing(context: Context, parent: Stream) -> Items:
+    """Read a list for its own table and for what is below it."""
+    run = context.begin(listing_name(parent))
+    limited = run.is_limited(listing_name(parent))
+    pages = listed_parents(context, run, parent, limited)
+    return _read(context, run, parent, pages, FAMILIES[parent.name])
+
+
+def read_days(context: Context) -> Items:
+    """Read the days that reports cover."""
+    return reported_days(context, context.begin(DAYS))
+
+
+async def _read(
+    context: Context,
+    run: Run,
+    stream: Stream,
+    items: Items,
+    family: Sequence[Stream] = (),
+) -> Items:
+    """Pass on what is read of a stream, unless the account lacks or refuses it.
+
+    Args:
+        context (Context): The account.
+        run (Run): The run.
+        stream (Stream): What is read.
+        items (AsyncGenerator[Any, None]): Reads it.
+        family (Sequence[Stream]): The streams that it is read for, if there are others.
+    """
+    names = [each.name for each in family if each.name in run.selected] or [stream.name]
+    try:
+        refuse_two_sources(context, names)
+        if run.skipped.keys() >= {*names}:
+            return
+        if why := await _why_not(context, run, stream, names):
+            _leave_out(context, run, names, why)
+            return
+        pages = context.client.pages_read[stream.name]
+        async for item in items:
+            pages = _report_pages(context, stream, pages)
+            for each in [item] if family else _into_table(run, stream, item):
+                yield each
+        _report_pages(context, stream, pages, "read")
+    except AccessRefused as refused:
+        why = refusal(stream, refused)
+        if context.on_forbidden == "raise" and not stream.optional:
+            sentence = f"{stream.name}: {why}; nothing was loaded."
+            raise HarvestError(sentence) from refused
+        _leave_out(context, run, names, why)
+    finally:
+        run.end(stream.name)
+    _note_account(context, run)
+    _count_requests(context, run, names[0])
+
+
+def refuse_two_sources(context: Context, names: Sequence[str]) -> None:
+    """Refuse a second source in the same run: the rows of one come once each."""
+    with suppress(CurrentLoadPackageStateNotAvailable):
+        package: Row = dlt.current.load_package_state()["state"]  # type: ignore[assignment]
+        readers = package.setdefault("harvest_sources", {})
+        for name in names:
+            if readers.setdefault(name, context.source_id) != context.source_id:
+                raise HarvestError(
+                    f"{name} is read by two sources in one run, which would store"
+                    " its rows twice: run them one after the other."
+                )
+
+
+async def _why_not(
+    context: Context, run: Run, stream: Stream, names: Sequence[str]
+) -> str:
+    """Return why a stream is left out; nothing if it is read."""
+    if stream.feature and context.client.account_id:
+        # one after the other, all that waits for them would come an answer later
+        await asyncio.gather(context.owner(), context.lacks(stream))
+    owner = await context.owner()
+    # not in the state of the resource, which dlt forgets if its table is replaced
+    owners = run.state.setdefault("owners", {})
+    for name in names:
+        if context.is_refreshed(run, name) or sees_as_much(owner, owners.get(name)):
+            owners[name] = owner
+    if stream.optional and stream.parent:
+        await context.has_section(stream)
+    return await context.why_not(stream, owners.get(stream.name))
+
+
+def _leave_out(context: Context, run: Run, names: Sequence[str], why: str) -> None:
+    """Leave streams out, visibly, and their tables as they were."""
+    for name in names:
+        known = why in run.skipped.values()
+        if not known or not (why == SEES_LESS or STREAMS[name].optional):
+            logger.warning(f"{name} is not read: {why}; its table is left as it was")
+        run.skipped[name] = why
+        if resource := run.selected.get(name):
+            resource.custom_metrics["skipped"] = why
+            # dlt would empty a table that is replaced if its resource yields nothing
+            context.dispositions.setdefault(name, resource.write_disposition)
+            resource.apply_hints(write_disposition="skip")
+    required = run.selected.keys() & STREAMS.keys()
+    if required and run.skipped.keys() >= required:
+        raise HarvestError(
+            "Harvest let none of the streams be read: "
+            + "; ".join(f"{name}: {why}" for name, why in run.skipped.items())
+        )
+
+
+def _into_table(run: Run, stream: Stream, rows: Any) -> Iterator[Any]:
+    """Yield rows as dlt should get them, or create the table if there is none yet."""
+    if rows:
+        yield rows
+    state = run.state_of(stream.name)
+    if stream.name in run.tables and not state.get("created"):
+        state["created"] = True
+        # beside what dlt forgets of a resource whose table is dropped: it is missing
+        # then
+        created = run.state.setdefault("created", [])
+        if stream.name not in created:
+            created.append(stream.name)
+        yield dlt.mark.materialize_table_schema()
+
+
+def _report_pages(
+    context: Context, stream: Stream, reported: int, message: str = ""
+) -> int:
+    """Report pages to whatever shows dlt's progress; return how many there were."""
+    pages = context.client.pages_read[stream.name]
+    if pages > reported or message:
+        new = pages - reported
+        collector().update(stream.name, new, label="pages", message=message)
+    return pages
+
+
+def _note_account(context: Context, run: Run) -> None:
+    """Note the account in the state, and refuse to mix two in one dataset."""
+    here = context.client.account_id
+    context.check_same(here and run.state.setdefault("account_id", here))
+
+
+def _count_requests(context: Context, run: Run, name: str) -> None:
+    """Note the requests of all streams so far: those of the last one are all."""
+    if name in run.resources:
+        sent = context.client.requests_sent - run.requests_before
+        run.resources[name].custom_metrics["requests"] = sent

@@ -1,0 +1,57 @@
+"""The resources of the source: one for each stream, and those that feed several."""
+
+from typing import Dict
+
+import dlt
+from dlt.extract import DltResource
+
+from ..settings import FAMILIES, STREAMS, Stream
+from . import delta
+from .context import Context
+from .read import DAYS, listing_name, read, read_days, read_from, read_listing
+from .rows import ToTable
+from .tables import hints
+
+
+def feeding_resources(context: Context) -> Dict[str, DltResource]:
+    """Return the resources that are read once for several streams, and are no tables.
+
+    A list with others below it is read for its own table and for those. The days that
+    time entries and expenses cover are found once for all reports.
+    """
+    if context.end_date:
+        return {}
+    days = dlt.resource(read_days, name=DAYS, selected=False)(context)
+    return {
+        DAYS: days,
+        **{
+            name: dlt.resource(
+                read_listing, name=listing_name(STREAMS[name]), selected=False
+            )(context, STREAMS[name])
+            for name in FAMILIES
+        },
+    }
+
+
+def resource_of(
+    context: Context, stream: Stream, feeding: Dict[str, DltResource]
+) -> DltResource:
+    """Return the resource of a stream.
+
+    Args:
+        context (Context): The account.
+        stream (Stream): The stream.
+        feeding (Dict[str, DltResource]): What `feeding_resources` returned.
+    """
+    feed = feeding.get(stream.parent or (DAYS if stream.report else stream.name))
+    declared = (
+        dlt.resource(read, **hints(stream))
+        if feed is None
+        else dlt.transformer(read_from, data_from=feed, **hints(stream))
+    )
+    resource: DltResource = declared(context, stream)
+    # writing Delta, dlt looks for columns in the first file of a load: what others
+    # have more would be lost, so that pages of both kinds must not meet there
+    arrow = stream.kind == "list" and not context.delta
+    resource.add_step(ToTable(context, stream, arrow))
+    return delta.adapt(stream, resource) if context.delta else resource

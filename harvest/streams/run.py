@@ -1,0 +1,94 @@
+"""One run of a pipeline, and what its resources share."""
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Callable, Coroutine, Dict, Optional, Set
+
+from dlt.extract import DltResource, DltSource
+
+from ..exceptions import AccessRefused
+from ..settings import STREAMS
+from ..typing import Row
+from .tables import Table
+
+
+@dataclass
+class Run:
+    """What the resources of one run of a pipeline share.
+
+    dlt's own are kept here, since it takes them away while nobody asks it for the next
+    row, which without a pipeline may be at any moment.
+
+    Attributes:
+        requests_before (int): Requests that were made before it.
+        load_id (str): dlt's name of what is loaded; empty without a pipeline.
+        source (Optional[DltSource]): What dlt reads.
+        state (Dict[str, Any]): dlt's state of it.
+        tables (Dict[str, Table]): The tables that rows go to, by stream.
+        skipped (Dict[str, str]): Streams that are left out, and why.
+        begun (Set[str]): Resources that it has begun to read.
+    """
+
+    requests_before: int
+    load_id: str = ""
+    source: Optional[DltSource] = None
+    state: Row = field(default_factory=dict)
+    tables: Dict[str, Table] = field(default_factory=dict)
+    skipped: Dict[str, str] = field(default_factory=dict)
+    begun: Set[str] = field(default_factory=set)
+    _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
+    _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
+
+    @cached_property
+    def resources(self) -> Dict[str, DltResource]:
+        """Return the resources that are read, some of them for transformers alone."""
+        found = self.source.resources.extracted if self.source else ()
+        return {each.name: each for each in found}
+
+    @cached_property
+    def selected(self) -> Dict[str, DltResource]:
+        """Return the resources that are loaded."""
+        return dict(self.source.resources.selected) if self.source else {}
+
+    def state_of(self, name: str) -> Row:
+        """Return dlt's state of a stream that is read.
+
+        A stream that is not loaded, but feeds transformers of the user's, is read for
+        those alone: its own table must not miss what only they got.
+        """
+        if self.selected and name not in self.selected:
+            readers = sorted(self.selected.keys() - STREAMS.keys())
+            name = f"{name} for {', '.join(readers)}"
+        known: Row = self.state.setdefault("resources", {}).setdefault(name, {})
+        return known
+
+    def is_limited(self, name: str) -> bool:
+        """Return whether `add_limit` ends a resource before all of it is read."""
+        resource = self.resources.get(name)
+        return resource is not None and resource.limit is not None
+
+    async def once(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Return what a coroutine gives that several wait for, and that runs once."""
+        task = self._tasks.get(name)
+        if task is None or (task.done() and _failed(task)):
+            task = self._tasks[name] = asyncio.ensure_future(ask())
+        return await asyncio.shield(task)
+
+    def end(self, name: str) -> None:
+        """Say that a stream was read to its end."""
+        self._ended.setdefault(name, asyncio.Event()).set()
+
+    async def has_ended(self, name: str, seconds: float) -> bool:
+        """Wait a little, and return whether a stream was read to its end."""
+        ended = self._ended.setdefault(name, asyncio.Event())
+        try:
+            return await asyncio.wait_for(ended.wait(), seconds)
+        except asyncio.TimeoutError:
+            return False
+
+
+def _failed(task: "asyncio.Future[Any]") -> bool:
+    """Return whether another attempt makes sense: a refusal is an answer."""
+    error = None if task.cancelled() else task.exception()
+    return task.cancelled() or not isinstance(error, (AccessRefused, type(None)))
