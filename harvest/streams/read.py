@@ -54,7 +54,9 @@ def read(context: Context, stream: Stream) -> Items:
     if context.end_date:
         refuse_replacing(run, stream)
         days = backfilled_days(context)
-        return _read(context, run, stream, backfilled_rows(days, context, stream))
+        rows = backfilled_rows(days, context, stream)
+        # without a day there is nothing to ask for
+        return _read(context, run, stream, rows) if days[0] <= days[1] else rows
     return _read(context, run, stream, READERS[stream.kind](context, run, stream))
 
 
