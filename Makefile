@@ -5,7 +5,7 @@ BIN := .venv/bin
 SOURCE := harvest harvest_pipeline.py
 
 .PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-dlt \
-	notebook benchmark benchmark-large models lint clean
+	notebook benchmark benchmark-large models app lint clean
 
 demo: .venv/.demo
 	$(BIN)/python -m sandbox.demo
@@ -103,6 +103,13 @@ clean:
 models: .venv/.models
 	PYTHONPATH=. $(BIN)/python models/demo.py
 
-.venv/.models: pyproject.toml requirements.txt requirements-models.txt | .venv/bin/python
-	$(BIN)/pip install -q --no-compile -r requirements.txt -r requirements-models.txt --group sandbox
+# the same answers in the browser
+app: models
+	DLT_DATA_DIR=.demo/dlt DESTINATION__DUCKDB__CREDENTIALS=.demo/harvest.duckdb \
+		HARVEST_VERIFIED=.demo/verify.json RUNTIME__DLTHUB_TELEMETRY=false \
+		$(BIN)/marimo run notebooks/harvest_app.py
+
+.venv/.models: pyproject.toml requirements.txt requirements-models.txt requirements-app.txt | .venv/bin/python
+	$(BIN)/pip install -q --no-compile -r requirements.txt -r requirements-models.txt \
+		-r requirements-app.txt --group sandbox
 	touch $@ .venv/.demo

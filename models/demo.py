@@ -55,6 +55,7 @@ def main() -> int:
     with Server(Account.generate(), limits=False) as server:
         load(server)
         env = environment(server)
+        verify(env)
     if code := build(DATABASE, env):
         return code
     with duckdb.connect(str(DATABASE), read_only=True) as connection:
@@ -67,6 +68,17 @@ def main() -> int:
         " models/README.md says what they mean."
     )
     return 0
+
+
+def verify(env: dict[str, str]) -> None:
+    """Compare what was loaded with the sandbox, and keep the outcome for the app.
+
+    Args:
+        env (dict[str, str]): The environment of the script.
+    """
+    command = [sys.executable, str(MODELS.parent / "harvest_pipeline.py"), "verify", "--json"]
+    with (HOME / "verify.json").open("w", encoding="utf-8") as file:
+        subprocess.run(command, env=env, cwd=HOME, stdout=file, check=False)
 
 
 def build(database: Path, env: dict[str, str]) -> int:
