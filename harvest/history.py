@@ -5,10 +5,11 @@ from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
 
 import dlt
 from dlt.extract import DltResource, DltSource
+from sqlglot import exp
 
 from .exceptions import HarvestError
-from .reconcile import Result
-from .reconcile.stored import StoredTables
+from .reconcile import Result, sql
+from .reconcile.stored import StoredTables, Unreadable
 from .settings import STREAMS
 from .streams.context import context_of
 from .typing import Rows
@@ -63,16 +64,16 @@ def keep_versions(
         return {}
     results = compared.comparisons if compared else ()
     sure = {each.stream for each in results if each.status == "equal"}
-    versions = [
-        Versions(StoredTables(pipeline, source.schema.name), name, name in sure)
-        for name in wanted
-    ]
-    added = {each.stream: count for each in versions if (count := each.count())}
+    try:
+        found = [Versions(pipeline, source, name, name in sure) for name in wanted]
+        added = {each.stream: count for each in found if (count := each.count())}
+    except Unreadable as reason:
+        raise HarvestError(f"Versions cannot be kept: {reason}.") from reason
     if added:
-        kept = [
-            each.resource(context.delta) for each in versions if each.stream in added
-        ]
-        versions[0].stored.write(source, kept)
+        found[0].stored.write(
+            source,
+            [each.resource(context.delta) for each in found if each.stream in added],
+        )
     return added
 
 
@@ -98,16 +99,20 @@ class Versions:
     """The versions of a stream's records that are still to be kept.
 
     Args:
-        stored (StoredTables): The destination, for these alone: dlt reads several side
-            by side.
+        pipeline (dlt.Pipeline): The pipeline.
+        source (DltSource): The `harvest_source`.
         stream (str): Name of the stream.
         deletions (bool): Records that are not there any more are deleted.
     """
 
-    def __init__(self, stored: StoredTables, stream: str, deletions: bool) -> None:
+    def __init__(
+        self, pipeline: dlt.Pipeline, source: DltSource, stream: str, deletions: bool
+    ) -> None:
         self.stream = stream
-        self.stored = stored
-        self._table = f"{stream}_versions"
+        # of its own, since dlt reads several side by side
+        self.stored = StoredTables(pipeline, source)
+        self._records = self.stored.tables.get(stream, stream)
+        self._table = f"{self._records}_versions"
         self._deletions = deletions
         self._columns: Dict[str, Any] = {}
 
@@ -115,19 +120,22 @@ class Versions:
         """Return how many there are; none while a part of the records is missing."""
         stored = self.stored
         with stored:
-            if lost := stored.absent(self._table):
-                # dlt takes a table that somebody dropped for one that is there
-                stored.restore(lost)
+            lost = stored.absent(self._table)
+        if lost:
+            # dlt takes a table that somebody dropped for one that is there
+            stored.restore(lost)
         with stored:
-            if stored.count(self.stream) is None or stored.absent(self.stream):
+            if stored.count(self._records) is None or stored.absent(self._records):
                 return 0
             self._columns = {
                 name: {key: value for key, value in column.items() if key in TYPE}
-                for name, column in stored.columns(self.stream).items()
+                for name, column in stored.columns(self._records).items()
                 if name[:4] != "_dlt" and name not in STAMPS
             }
-            counts = (f"SELECT COUNT(*) {each}" for each in self._queries().values())
-            return sum(int(stored.query(each)[0][0]) for each in counts)
+            statements = (statement for _, statement in self._statements())
+            return sum(
+                int(stored.query(sql.how_many(each))[0][0]) for each in statements
+            )
 
     def resource(self, delta: bool) -> DltResource:
         """Return what appends them to their table."""
@@ -141,52 +149,31 @@ class Versions:
     def _rows(self) -> Iterator[Rows]:
         now = datetime.now(timezone.utc)
         with self.stored:
-            for alias, query in self._queries().items():
-                names = [self._value(alias, name) for name in self._columns]
-                select = f"SELECT {', '.join(names)}, v.updated_at {query}"
-                for page in self.stored.batches(select):
-                    yield [self._version(row, now, alias == "v") for row in page]
+            for is_deleted, statement in self._statements():
+                for page in self.stored.batches(statement):
+                    yield [self._version(row, now, is_deleted) for row in page]
 
-    def _version(self, row: Any, now: datetime, is_gone: bool) -> Dict[str, Any]:
+    def _version(self, row: Any, now: datetime, is_deleted: bool) -> Dict[str, Any]:
         *values, before = row
         version = dict(zip(self._columns, values, strict=True))
-        moved = version["updated_at"] != before and not is_gone
+        moved = version["updated_at"] != before and not is_deleted
         return {
             **version,
             "valid_from": version["updated_at"] if moved else now,
             "seen_at": now,
-            "deleted_at": now if is_gone else None,
+            "deleted_at": now if is_deleted else None,
         }
 
-    def _value(self, alias: str, name: str) -> str:
-        """Return a column of a record `r`, or of its last version `v`."""
-        there = alias == "r" or name in self.stored.columns(self._table)
-        return f"{alias}.{self.stored.quoted(name)}" if there else "NULL"
-
-    def _queries(self) -> Dict[str, str]:
-        """Return what follows on SELECT: changed records `r`, last versions `v`."""
+    def _statements(self) -> Iterator[Tuple[bool, exp.Select]]:
+        """Yield the statements for changed records, and for deleted ones."""
         stored = self.stored
-        records = f"(SELECT t.* FROM {stored.source(self.stream)}) r"
-        if not stored.columns(self._table) or stored.count(self._table) is None:
-            return {"r": f"FROM {records} CROSS JOIN (SELECT NULL AS updated_at) v"}
-        newest = "ROW_NUMBER() OVER (PARTITION BY w.id ORDER BY w.seen_at DESC) AS n"
-        versions = f"SELECT w.*, {newest} FROM {stored.name(self._table)} w"
-        last = f"(SELECT l.* FROM ({versions}) l WHERE l.n = 1) v"
-        pairs = [
-            (self._value("r", name), self._value("v", name)) for name in self._columns
-        ]
-        differs = [
-            f"{new} <> {old} OR ({new} IS NULL AND {old} IS NOT NULL)"
-            f" OR ({new} IS NOT NULL AND {old} IS NULL)"
-            for new, old in pairs
-        ]
-        found = {
-            "r": f"FROM {records} LEFT JOIN {last} ON v.id = r.id"
-            f" WHERE v.deleted_at IS NOT NULL OR {' OR '.join(differs)}"
-        }
+        records = stored.select(self._records, [*self._columns])
+        there = stored.columns(self._table)
+        if not there or stored.count(self._table) is None:
+            yield False, sql.changed_versions(records, None, self._columns)
+            return
+        columns = {name: name in there for name in self._columns}
+        versions = stored.table(self._table)
+        yield False, sql.changed_versions(records, versions, columns)
         if self._deletions:
-            found["v"] = (
-                f"FROM {last} LEFT JOIN {records} ON r.id = v.id"
-                " WHERE r.id IS NULL AND v.deleted_at IS NULL"
-            )
-        return found
+            yield True, sql.deleted_versions(records, versions, columns)

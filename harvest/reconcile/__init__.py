@@ -4,14 +4,41 @@ Harvest keeps no trace of what was deleted, and not every change moves `updated_
 copy that is only ever added to drifts away from the truth.
 """
 
+from typing import Dict
+
 import dlt
 from dlt.extract import DltSource
 
 from ..exceptions import HarvestError
-from .comparison import Outcome, Result, TableComparison
+from .comparison import Comparison, Outcome, Result
 from .reconciliation import Reconciliation
+from .state import SourceState
+from .stored import Unreadable
 
-__all__ = ["Outcome", "Result", "TableComparison", "reconcile", "verify"]
+__all__ = [
+    "Comparison",
+    "Outcome",
+    "Result",
+    "default_compare_hours",
+    "reconcile",
+    "verify",
+]
+
+HOURS_BETWEEN: Dict[str, float] = dict.fromkeys(
+    ("athena", "bigquery", "databricks", "fabric", "redshift", "snowflake", "synapse"),
+    24,
+)
+"""Hours between comparisons where each query is billed, by the kind of destination."""
+
+
+def default_compare_hours(pipeline: dlt.Pipeline) -> float:
+    """Return how many hours are to pass between comparisons, unless users say it.
+
+    >>> default_compare_hours(dlt.pipeline("harvest", destination="duckdb"))
+    0
+    """
+    kind = pipeline.destination.destination_type.rpartition(".")[2]
+    return HOURS_BETWEEN.get(kind, 0)
 
 
 def verify(pipeline: dlt.Pipeline, source: DltSource, deep: bool = False) -> Result:
@@ -37,10 +64,16 @@ def verify(pipeline: dlt.Pipeline, source: DltSource, deep: bool = False) -> Res
         >>> verify(pipeline, harvest_source(), deep=True).equal
         True
     """
-    comparing = Reconciliation(pipeline, source, "ignore", deep, repairs=False)
-    comparing.compare_lists()
-    comparing.compare_reports()
-    return comparing.result()
+    try:
+        job = Reconciliation(pipeline, source, "ignore", deep, repairs=False)
+    except Unreadable as reason:
+        return Result([], 0, "ignore", [], str(reason))
+    try:
+        job.compare_lists()
+        job.compare_reports()
+    except Unreadable as reason:
+        job.fail(reason)
+    return job.result()
 
 
 def reconcile(
@@ -49,6 +82,7 @@ def reconcile(
     deleted: str = "remove",
     max_deleted_share: float = 0.2,
     deep: bool = False,
+    every_hours: float = 0,
 ) -> Result:
     """Compare what a pipeline has just loaded with Harvest, and repair what differs.
 
@@ -66,6 +100,8 @@ def reconcile(
         max_deleted_share (float): Largest part of a table that may go at once, from 0
             to 1. A single row always may.
         deep (bool): Compare and repair each row and each column of all streams.
+        every_hours (float): Leave it out if the last comparison is not so many hours
+            ago.
 
     Returns:
         Result: What was found and repaired, stream by stream.
@@ -80,12 +116,23 @@ def reconcile(
         >>> reconcile(pipeline, source, deleted="mark")
     """
     _check_arguments(deleted, max_deleted_share)
-    comparing = Reconciliation(pipeline, source, deleted, deep, repairs=True)
-    comparing.compare_lists()
-    comparing.limit(max_deleted_share)
-    comparing.repair()
-    comparing.repair_reports()
-    return comparing.result()
+    if every_hours:
+        hours = SourceState(pipeline, source.name).hours_since_comparison()
+        if hours is not None and 0 <= hours < every_hours:
+            return Result([], 0, deleted, [], hours_ago=hours)
+    try:
+        job = Reconciliation(pipeline, source, deleted, deep, repairs=True)
+    except Unreadable as reason:
+        return Result([], 0, deleted, [], str(reason))
+    try:
+        job.compare_lists()
+        job.limit(max_deleted_share)
+        job.repair_lists()
+        job.compare_reports()
+        job.repair_reports(note_time=bool(every_hours))
+    except Unreadable as reason:
+        job.fail(reason)
+    return job.result()
 
 
 def _check_arguments(deleted: str, max_deleted_share: float) -> None:

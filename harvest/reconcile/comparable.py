@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import date, datetime, timezone  # noqa: I251
-from typing import Any, Iterable, Optional, Set
+from typing import Any, Optional
 
 from dlt.common import Decimal
 from dlt.common.data_types import coerce_value, py_type_to_sc_type
@@ -61,11 +61,6 @@ def as_day(value: Any) -> Optional[date]:
     with suppress(TypeError, ValueError):
         return value if isinstance(value, date) else date.fromisoformat(value)
     return None
-
-
-def days_in(values: Iterable[Any]) -> Set[date]:
-    """Return the values that are days, or the text of one."""
-    return {day for day in map(as_day, values) if day}
 
 
 def moment(value: Any) -> datetime:

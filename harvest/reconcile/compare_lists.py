@@ -16,12 +16,13 @@ from ..api.pagination import all_rows, pages
 from ..exceptions import AccessRefused, RecordDeleted
 from ..settings import FAMILIES, PER_PAGE, STREAMS
 from ..typing import Row, Rows, Window
-from .check import Check, together
+from . import sql
 from .comparable import as_day, as_decimal
-from .compare_rows import StreamRows, by_key
-from .comparison import TableComparison
+from .compare_rows import StreamRows
+from .comparison import Comparison
+from .job import Job, together
 from .segments import Figures, bisect, gaps, years_of
-from .stored import is_one_of
+from .user_steps import keys_of
 
 WHOLE_PAGES = 5
 """Lists on more pages than this are compared by figures, if a report sums them up."""
@@ -37,10 +38,10 @@ COUNTED: Dict[str, Row] = {
 class ListComparison(StreamRows):
     """The comparison of a list with its table."""
 
-    def __init__(self, check: Check, found: TableComparison) -> None:
-        super().__init__(check, found)
-        self._client = check.context.client
-        self._params = check.state.params(found.stream)
+    def __init__(self, job: Job, found: Comparison) -> None:
+        super().__init__(job, found)
+        self._client = job.context.client
+        self._params = job.state.params(found.stream)
         # ids that were met in Harvest, and those stored that may be deleted there
         self._seen = array("q")
         self._doubtful = array("q")
@@ -49,42 +50,41 @@ class ListComparison(StreamRows):
 
     async def compare(self) -> None:
         """Find the rows that differ, and those that are deleted in Harvest."""
-        check, found, stream = self._check, self._found, self._stream
-        if stream.amount and self._stored.has(stream.name, stream.amount):
-            source = self._stored.source(stream.name)
-            rows = self._stored.query(f"SELECT SUM(t.{stream.amount}) FROM {source}")
-            found.amount_here = as_decimal(rows[0][0])
-        most = WHOLE_PAGES if stream.summed_by and not check.deep else None
+        stream, found = self._stream, self._found
+        if stream.amount:
+            found.amount_here = await self._stored.wait(self._amount_here)
+        most = WHOLE_PAGES if stream.summed_by and not self._job.deep else None
         if not await self._read({}, most):
             await self._compare_figures()
-        await self._find_deleted()
-
-    async def _find_deleted(self) -> None:
-        """Find what is deleted, and what is deleted with it."""
-        check, found, stream = self._check, self._found, self._stream
-        links = [
-            (each.name, column)
-            for each in STREAMS.values()
-            for column, to in {each.parent_key: each.parent, **each.refers_to}.items()
-            if to == stream.name and each.name in check.found
-        ]
-        for child, column in links:
-            # a record that others name and that is not here can be deleted, too
-            self._doubtful.extend(key for (key,) in self._stored.keys(child, [column]))
-        deleted = not_in(self._doubtful, self._seen)
+        deleted = await self._stored.wait(self._maybe_deleted)
         # what is older than the start is not in the list, and need not be deleted
-        if deleted and (check.proof or self._params):
+        if deleted and (self._job.proof or self._params):
             deleted = await self._prove(deleted)
-        if not deleted:
-            return
-        ids = [(key,) for key in deleted]
-        condition = is_one_of(stream.key, ids)
-        found.deleted = self._stored.keys(stream.name, stream.key, condition)
-        for child, column in links if not found.kept else ():
-            named = is_one_of([column], ids)
-            lost = self._stored.keys(child, STREAMS[child].key, named)
-            check.found[child].deleted |= lost
-            check.found[child].implied |= lost
+        keys = {(key,) for key in deleted}
+        found.deleted = await self._stored.wait(
+            self._stored.keys_among, self._table, stream.key, stream.key, keys
+        )
+        found.deleted_elsewhere = keys - found.deleted
+
+    def _amount_here(self) -> Optional[Decimal]:
+        stream, stored = self._stream, self._stored
+        if not stored.has(self._table, stream.amount):
+            return None
+        table, condition = stored.unmarked(self._table)
+        return as_decimal(
+            stored.query(sql.total(table, stream.amount, condition))[0][0]
+        )
+
+    def _maybe_deleted(self) -> Set[int]:
+        """Return the ids that may be of deleted records, and were not met in Harvest.
+
+        A record that others name, and that is not stored, can be deleted, too: what is
+        below it must go then.
+        """
+        for child, column in self._job.links_to(self._stream.name):
+            named = self._stored.keys(child, [column])
+            self._doubtful.extend(key for (key,) in named if isinstance(key, int))
+        return not_in(self._doubtful, self._seen)
 
     async def _read(self, span: Row, most: Optional[int] = None) -> bool:
         """Read and compare the list, unless it is too long: return whether it was read.
@@ -93,7 +93,7 @@ class ListComparison(StreamRows):
             span (Dict[str, Any]): `from` and `to`, to read a part of it.
             most (Optional[int]): The most pages that it may have.
         """
-        stream, check, found = self._stream, self._check, self._found
+        stream, found = self._stream, self._found
         rows, amount, parents = 0, Decimal(0), []
         stamp = "updated_at" if self._params else "created_at"
         answers = pages(self._client, stream, {**self._params, **span}, stamp)
@@ -103,39 +103,35 @@ class ListComparison(StreamRows):
                     statuses = (row.get("approval_status") for row in page.rows)
                     self._has_approvals = any(statuses)
                     return False
-                self._compare_page(page.rows)
-                ids = [key for (key,) in by_key(stream, page.rows)]
-                self._seen.extend(ids)
-                rows += len(ids)
+                rows += len(keys_of(stream, page.rows))
                 amount += total(page.rows, stream.amount)
                 if stream.name in FAMILIES:
                     wanted = ("id", "access_roles")
                     parents += [{n: row.get(n) for n in wanted} for row in page.rows]
+                # last, for steps of users may change the rows
+                await self._stored.wait(self._compare_page, page.rows)
         if not span:
             found.harvest = rows
             found.amount_harvest = amount if stream.amount else None
-            check.parents[stream.name] = parents
-        bounds = {"from": ">=", "to": "<="}
-        inside = " AND ".join(
-            f"t.{stream.dated} {bounds[name]} DATE '{day}'"
-            for name, day in span.items()
-        )
-        self._doubt(inside)
+            self._job.parents[stream.name] = parents
+        inside = sql.is_in(span, stream.dated)
+        await self._stored.wait(self._doubt, inside)
         return True
 
-    def _doubt(self, condition: str) -> None:
+    def _doubt(self, condition: Optional[sql.Condition]) -> None:
         """Note that stored rows may be deleted: all, or those of a condition on `t`."""
-        stored, stream = self._stored, self._stream
-        if stored.count(stream.name) is not None:
-            source = stored.source(stream.name, condition)
-            for rows in stored.batches(f"SELECT t.{stream.key[0]} FROM {source}"):
+        if self._stored.count(self._table) is not None:
+            select = self._stored.select(self._table, self._stream.key, condition)
+            for rows in self._stored.batches(select):
                 self._doubtful.extend(key for (key,) in rows)
 
     def _compare_page(self, rows: Rows) -> None:
         """Compare rows with the stored rows that have the same keys."""
-        loaded = self.as_loaded(rows)
-        ours = self.stored_by_key(by_key(self._stream, loaded))
-        self.compare_rows(loaded, ours)
+        living = keys_of(self._stream, rows)
+        self._seen.extend(key for (key,) in living)
+        ours = self.stored_by_key(living)
+        only_here = self.compare_rows(self.as_loaded(rows), ours)
+        self._found.left_out += len(only_here)
 
     async def _prove(self, doubtful: Set[int]) -> Set[int]:
         """Return the ids that a second answer lacks: of the list, or of each record."""
@@ -143,7 +139,7 @@ class ListComparison(StreamRows):
         if not stream.summed_by or len(doubtful) > self._pages:
             # of all times: what is deleted with something may be younger than that is
             async for page in pages(self._client, stream):
-                doubtful -= {key for (key,) in by_key(stream, page.rows)}
+                doubtful -= {key for (key,) in keys_of(stream, page.rows)}
             return doubtful
         keys = sorted(doubtful)
         deleted = await together(self._is_deleted(key) for key in keys)
@@ -153,7 +149,7 @@ class ListComparison(StreamRows):
         """Ask for a record, and compare it if it lives."""
         try:
             page = await self._client.record(self._stream, key)
-            self._compare_page(page.rows)
+            await self._stored.wait(self._compare_page, page.rows)
         except RecordDeleted as answer:
             return answer.status == 404
         return False
@@ -168,17 +164,17 @@ class ListComparison(StreamRows):
     async def _compare_figures(self) -> None:
         """Compare counts and sums, and read what differs."""
         found, stream = self._found, self._stream
-        columns = self._stored.columns(stream.name)
-        names = [
+        columns = self._stored.columns(self._table)
+        counted = [
             name
             for name, holds in COUNTED.items()
             if columns.keys() >= holds.keys()
             and (self._has_approvals or "approval_status" not in holds)
         ]
         # reports count what is older than the start, too
-        names += [] if self._params else ["amount"]
-        self._doubt(f"t.{stream.dated} IS NULL")
-        days = self._figures_here(names)
+        names = counted if self._params else [*counted, "amount"]
+        await self._stored.wait(self._doubt, sql.is_null(stream.dated))
+        days = await self._stored.wait(self._figures_here, counted, names)
         years = years_of(days)
         whole, *by_year = await together(
             [self._figure("rows", {}), *(self._about(each, names) for each in years)]
@@ -192,27 +188,20 @@ class ListComparison(StreamRows):
         if not await bisect(days, theirs, self._pages, self._about, self._read_window):
             await self._read({})
 
-    def _figures_here(self, names: Sequence[str]) -> Dict[date, Figures]:
+    def _figures_here(
+        self, counted: Sequence[str], names: Sequence[str]
+    ) -> Dict[date, Figures]:
         """Return stored counts and sums by day."""
         stream, stored = self._stream, self._stored
-        source = stored.source(stream.name, f"t.{stream.dated} IS NOT NULL")
-        rows = stored.query(
-            f"SELECT t.{stream.dated}, {', '.join(map(self._sum, names))} FROM {source}"
-            f" GROUP BY t.{stream.dated}"
-        )
+        table, condition = stored.unmarked(self._table)
+        amounts = [stream.amount] if "amount" in names else []
+        holds = [COUNTED[name] for name in counted]
+        rows = stored.query(sql.figures(table, stream.dated, amounts, holds, condition))
         return {
             key: dict(zip(names, map(as_decimal, numbers), strict=True))
             for day, *numbers in rows
             if (key := as_day(day))
         }
-
-    def _sum(self, name: str) -> str:
-        """Return a count or sum in SQL."""
-        if name not in COUNTED:
-            return f"SUM(t.{self._stream.amount})"
-        columns, values = COUNTED[name].keys(), COUNTED[name].values()
-        condition = is_one_of([*columns], [tuple(values)]) or "1 = 1"
-        return f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)"
 
     async def _read_window(self, window: Window) -> None:
         await self._read({"from": window[0], "to": window[1]})

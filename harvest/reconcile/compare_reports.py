@@ -1,18 +1,32 @@
-"""Which windows of reports are no longer true: by stored entries, and by reading."""
+"""Which windows of reports are no longer true: found by totals, proved by asking."""
 
+from collections import defaultdict
 from datetime import timedelta  # noqa: I251
-from typing import Any, List, Sequence
+from functools import cached_property
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 from ..api.pagination import pages
-from ..settings import STREAMS
 from ..streams.reports import window_params
 from ..typing import Rows, Window
-from .check import Check
 from .comparable import moment
 from .compare_rows import Stored, StreamRows
 from .compare_sets import SetComparison
-from .comparison import TableComparison
-from .prints import Prints, WindowPrint, by_window, print_of, within
+from .comparison import Comparison
+from .entries import RECORDS
+from .job import Job
+from .totals import (
+    Facts,
+    Group,
+    Totals,
+    by_window,
+    currencies,
+    differences,
+    digest_of,
+    expected_totals,
+    expected_uninvoiced,
+    in_words,
+    subject_of,
+)
 
 SLACK = timedelta(seconds=10)
 """A report that was asked for so soon after a change may have been made before it."""
@@ -21,126 +35,175 @@ SLACK = timedelta(seconds=10)
 class ReportComparison(SetComparison):
     """The comparison of the windows of a report, with entries and with Harvest."""
 
-    def __init__(self, check: Check, found: TableComparison) -> None:
-        super().__init__(check, found)
+    def __init__(self, job: Job, found: Comparison) -> None:
+        super().__init__(job, found)
         assert self._stream.report
         self._report = self._stream.report
+        self._windows = tuple(job.state.windows(found.stream))
+        # of windows that are as Harvest has them
+        self._contradicting: Dict[Window, Totals] = {}
 
     async def compare(self) -> None:
         """Find the windows that are no longer true."""
-        check, found = self._check, self._found
-        windows = check.state.windows(found.stream)
-        if found.absent:
-            found.windows = windows
-        else:
-            self._compare_stored()
-        if check.deep or check.repairs:
-            await self._read(windows if check.deep else found.windows)
+        doubtful = await self._stored.wait(self._doubtful_windows)
+        if self._job.deep:
+            doubtful = [*self._windows]
+        most = int(min(len(doubtful), self._job.windows_left))
+        self._job.windows_left -= most
+        # the newest first, which most people look at
+        asked = sorted(doubtful, reverse=True)[:most]
+        await self._read(asked)
+        if left := len(doubtful) - most:
+            self._found.status = "not compared"
+            self._found.add_note(
+                f"{left:,} windows may be out of date and were not read, since Harvest"
+                " answers so many reports at a time only: the next run reads on"
+            )
 
     # ------------------------------------------------------- without a request
 
-    def _compare_stored(self) -> None:
-        """Find the windows that are not what the stored entries say.
-
-        If they can be read again, that are also those that may have been read before
-        the last change.
-        """
+    def _doubtful_windows(self) -> List[Window]:
+        """Return the windows that may not be what Harvest would answer now."""
         found = self._found
+        if found.absent:
+            return [*self._windows]
         if why := self._why_not():
-            found.prints = {}
             found.add_note(f"not compared with entries: {why}")
-            if not self._check.deep:
+            if not self._job.deep:
                 found.status = "not covered"
-            return
-        found.prints = self.prints()
+            return []
+        self._note_days_outside()
+        self._stored_rows = by_window(self._stored.rows(self._table))
         twice = {key[-1] for key in found.twice}
-        found.windows = [
+        return [
             window
-            for window, each in found.prints.items()
-            if window[0] in twice or self._is_outdated(window, each)
+            for window in self._windows
+            if window[0] in twice
+            or self._is_news(window, self._differences(window))
+            or self._has_changed(window)
         ]
 
     def _why_not(self) -> str:
         """Return why a report cannot be compared with entries."""
-        source, check = STREAMS[self._report.made_of[0]], self._check
-        columns = (source.dated, source.amount, "project__id")
-        if source.name not in check.found or not self._stored.has(
-            source.name, *columns
-        ):
-            return f"that takes {source.name}"
-        if check.state.params(source.name):
+        source = self._report.made_of[0]
+        if why := self._job.entries.why_not(source):
+            return why
+        if self._job.state.params(source):
             return "they count what is older than start_date, too"
         return ""
 
-    def _is_outdated(self, window: Window, seen: WindowPrint) -> bool:
-        check, stream = self._check, self._stream.name
-        known = check.state.look(stream, window)
-        if known and (check.repairs or known != seen.digest):
-            return known != seen.digest
-        # with deleted="ignore", entries are here that no report counts any more
-        if not seen.agrees and (check.proof or not check.repairs):
-            return True
-        if not check.repairs:
-            return False
-        made_of = [check.found.get(name) for name in self._report.made_of]
-        days = [day for each in made_of if each for day in each.days]
-        if any(window[0] <= day <= window[1] for day in days):
-            return True
-        read_at = check.state.read_at(stream, window)
-        return bool(
-            read_at and seen.newest and moment(seen.newest) >= moment(read_at) - SLACK
+    def _note_days_outside(self) -> None:
+        outside = sum(group.rows for group in self._groups_in(None))
+        if outside:
+            self._found.add_note(
+                f"{outside:,} rows have days that it does not cover, and are not"
+                " compared with it"
+            )
+
+    @cached_property
+    def _groups(self) -> Dict[Optional[Window], List[Group]]:
+        """Return the groups by window, those in none under None."""
+        found: Dict[Optional[Window], List[Group]] = defaultdict(list)
+        for source in self._report.made_of:
+            for group in self._job.entries.groups(source, self._windows):
+                found[group.window].append(group)
+        return found
+
+    def _groups_in(self, window: Optional[Window]) -> List[Group]:
+        return self._groups.get(window, [])
+
+    @cached_property
+    def _facts(self) -> Facts:
+        entries = self._job.entries
+        return Facts(
+            {kind: entries.records(kind) for kind in RECORDS},
+            entries.invoiced if self._report.billable_only else None,
+            self._context.include_fixed_fee,
+            {each for each in self._report.made_of if not entries.why_not(each)},
         )
 
-    def prints(self) -> Prints:
-        """Return what the windows look like here."""
-        report, entries = self._report, self._check.entries
-        rows = by_window(self._stored.rows(self._stream.name))
-        groups = [
-            group
-            for source in report.made_of
-            for group in entries.groups(source, report)
-        ]
-        described = entries.described_by(report, groups)
-        return {
-            window: print_of(
-                report,
-                rows.get(window, []),
-                within(groups, window),
-                described,
-                entries.invoiced,
-            )
-            for window in self._check.state.windows(self._stream.name)
+    def _differences(self, window: Window, rows: Optional[Rows] = None) -> Totals:
+        """Return how the totals of a window differ from those of the entries."""
+        report, groups = self._report, self._groups_in(window)
+        if rows is None:
+            rows = self._stored_rows.get(window, [])
+        if report.billable_only:
+            expected = expected_uninvoiced(window, groups, self._facts)
+        else:
+            expected = expected_totals(report, groups, self._facts)
+        found = {
+            **differences(report, rows, expected, self._facts),
+            **currencies(report, rows, groups, self._facts),
         }
+        running = self._running_in(window)
+        return {key: value for key, value in found.items() if key[0] not in running}
+
+    def _is_news(self, window: Window, found: Totals) -> bool:
+        """Return whether Harvest has not confirmed yet that totals differ so."""
+        known = self._job.state.contradiction(self._stream.name, window)
+        if digest_of(found) != known:
+            return True
+        if found:
+            self._contradicting[window] = found
+            self._found.contradictions[window] = known
+        return False
+
+    def _has_changed(self, window: Window) -> bool:
+        """Return whether entries differ, or may have changed since it was read."""
+        made_of = (self._job.found.get(name) for name in self._report.made_of)
+        days = (day for each in made_of if each for day in each.days)
+        if any(window[0] <= day <= window[1] for day in days):
+            return True
+        read_at = self._job.state.read_at(self._stream.name, window)
+        if not read_at:
+            return False
+        since = moment(read_at) - SLACK
+        stamps = (group.newest for group in self._groups_in(window))
+        return any(stamp >= since for stamp in stamps if stamp)
+
+    def _running_in(self, window: Window) -> Set[Any]:
+        """Return the subjects whose hours grow all the time."""
+        subject = subject_of(self._report)
+        groups = self._groups_in(window)
+        return {each.subjects.get(subject) for each in groups if each.running}
 
     # --------------------------------------------------------------- by reading
 
     async def _read(self, windows: Sequence[Window]) -> None:
-        """Read windows, and find those with other rows."""
+        """Read windows, and find those with other rows than are stored."""
         found, read = self._found, 0
-        async for window, rows, ours in self.read_sets(windows):
+        async for window, rows, _, ours in self.read_sets(windows):
             read += len(rows)
-            if window not in found.windows:
-                if self._is_same(window, rows, ours):
-                    continue
+            if not await self._stored.wait(self._is_same, window, rows, ours):
                 found.windows.append(window)
-            found.sets[window] = rows
-        if self._check.deep:
+                found.sets[window] = rows
+            await self._stored.wait(self._note_contradiction, window, rows)
+        if self._job.deep:
             found.harvest = read
+        if by := in_words(self._contradicting.values()):
+            found.add_note(f"Harvest's own figures contradict each other: {by}")
 
     def _is_same(self, window: Window, rows: Rows, ours: List[Stored]) -> bool:
         """Return whether the stored rows of a window are those of Harvest.
 
         Those with a running timer are left out: they grow all the time.
         """
-        report = self._report
-        groups = within(self._check.entries.groups(report.made_of[0], report), window)
-        running = {each.subject for each in groups if each.running}
-        compared = TableComparison(self._stream.name)
-        lost = StreamRows(self._check, compared).compare_rows(
-            [row for row in rows if row[report.key] not in running],
-            [each for each in ours if each.columns[report.key] not in running],
+        key, running = self._report.key, self._running_in(window)
+        compared = Comparison(self._stream.name, self._table)
+        lost = StreamRows(self._job, compared).compare_rows(
+            [row for row in rows if row[key] not in running],
+            [each for each in ours if each.columns[key] not in running],
         )
         return not lost and not compared.missing
+
+    def _note_contradiction(self, window: Window, rows: Rows) -> None:
+        """Note how what Harvest answers differs from its entries."""
+        if self._why_not():
+            return
+        totals = self._differences(window, rows)
+        self._found.contradictions[window] = digest_of(totals)
+        if totals:
+            self._contradicting[window] = totals
 
     async def ask(self, key: Any) -> Rows:
         """Return Harvest's rows of a window, and note when Harvest was asked."""

@@ -2,20 +2,28 @@
 
 import re
 from collections import defaultdict
+from datetime import date  # noqa: I251
 from functools import cache
-from typing import Any, Container, Dict, Iterable, List, NamedTuple, Set, Tuple
+from typing import (
+    Any,
+    Container,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Set,
+    Tuple,
+)
 
-from dlt.extract.items_transform import FilterItem, MapItem
-
-from ..api.decoding import identifies
 from ..settings import STREAMS, Stream
-from ..streams.dlt_internals import steps_of
-from ..streams.values import storable, value_at
+from ..streams.values import storable
 from ..typing import Key, Row, Rows
-from .check import Check
-from .comparable import comparable, days_in
-from .comparison import TableComparison
-from .stored import is_one_of
+from . import sql
+from .comparable import as_day, comparable
+from .comparison import Comparison
+from .job import Job
+from .user_steps import UserSteps, keys_of
 
 VARIANT = re.compile("(?<=.)__v_[a-z]+$")
 """The column beside another for values that do not fit it: `hours__v_text`."""
@@ -63,19 +71,22 @@ class StreamRows:
     """The rows of one stream in Harvest and here, in forms that can be compared.
 
     Args:
-        check (Check): The comparison.
-        found (TableComparison): Takes what is found.
+        job (Job): What the comparisons of all streams share.
+        found (Comparison): Takes what is found.
     """
 
-    def __init__(self, check: Check, found: TableComparison) -> None:
-        self._check = check
+    def __init__(self, job: Job, found: Comparison) -> None:
+        self._job = job
         self._found = found
         self._stream = STREAMS[found.stream]
-        self._stored = check.stored
-        self._context = check.context
-        schema = check.stored.schema
-        contract = schema.resolve_contract_settings_for_table(found.stream)
+        self._table = found.table
+        self._stored = job.stored
+        self._context = job.context
+        schema = job.stored.schema
+        contract = schema.resolve_contract_settings_for_table(found.table)
         self._evolves = contract["columns"] == "evolve"
+        self._resource_of_user = job.source.resources[found.stream]
+        self._steps = UserSteps(self._resource_of_user, self._stream)
 
     def shared(self, key: Key) -> Row:
         """Return what the rows of a set have in common, by column."""
@@ -83,10 +94,7 @@ class StreamRows:
 
     def as_loaded(self, rows: Rows) -> Rows:
         """Return rows with what users have the load leave out or change."""
-        for step in steps_of(self._check.source.resources[self._stream.name]):
-            if isinstance(step, (MapItem, FilterItem)):
-                rows = step([dict(row) for row in rows]) or []
-        return rows
+        return self._steps.apply(rows)
 
     def compare_rows(self, rows: Rows, ours: List[Stored]) -> Set[Key]:
         """Note which rows are missing or differ.
@@ -100,7 +108,7 @@ class StreamRows:
         """
         stream, found = self._stream, self._found
         if stream.key and not stream.primary_key:
-            return self._compare_loose(rows, ours)
+            return self._compare_without_keys(rows, ours)
         here: Dict[Key, List[Stored]] = defaultdict(list)
         for each in ours:
             here[each.key].append(each)
@@ -115,11 +123,10 @@ class StreamRows:
                 found.different[key] = row
             else:
                 continue
-            days = [row, *(each.columns for each in stored)]
-            found.days |= days_in(each.get(stream.dated) for each in days)
+            found.days |= self._days_of([row, *(each.columns for each in stored)])
         return set(here)
 
-    def _compare_loose(self, rows: Rows, ours: List[Stored]) -> Set[Key]:
+    def _compare_without_keys(self, rows: Rows, ours: List[Stored]) -> Set[Key]:
         """Note which rows are missing, where nothing sure tells one from another."""
         here: Dict[Any, List[Stored]] = defaultdict(list)
         for each in ours:
@@ -132,39 +139,46 @@ class StreamRows:
                 missing[len(missing),] = row
         return {each.key for stored in here.values() for each in stored}
 
+    def _days_of(self, rows: Iterable[Row]) -> Set[date]:
+        """Return the days of rows, if they have one."""
+        days = (as_day(row.get(self._stream.dated)) for row in rows)
+        return {day for day in days if day}
+
     # -------------------------------------------------------------- forms
 
     def _form_of(self, row: Row) -> Form:
         """Return the form of a row of Harvest, laid out in tables as in a load."""
         schema = self._stored.schema
         fitted = next(iter(storable(schema, self._stream, [row])), row)
-        pieces = schema.normalize_data_item(fitted, "", self._stream.name)
+        pieces = schema.normalize_data_item(fitted, "", self._table)
         return self._form((table, dict(each)) for (table, *_), each in pieces)
 
     def stored_by_key(self, keys: Iterable[Key]) -> List[Stored]:
         """Return the stored rows with these keys."""
         wanted = set(keys)
-        if not wanted:
-            return []
         # where no key is sure, rows need not have it in full
         sure = self._stream.primary_key
-        found = self.stored_where(is_one_of(sure, wanted) if sure else "")
+        conditions = sql.is_one_of(sure, wanted) if sure else [None][: len(wanted)]
+        found = (
+            each for condition in conditions for each in self.stored_where(condition)
+        )
         return [each for each in found if each.key in wanted]
 
-    def stored_where(self, condition: str = "") -> List[Stored]:
+    def stored_where(self, condition: Optional[sql.Condition] = None) -> List[Stored]:
         """Return the stored rows that meet a condition on the table `t`."""
-        name = self._stream.name
-        rows = self._stored.rows(name, condition)
+        rows = self._stored.rows(self._table, condition)
         below: Dict[Any, List[Tuple[str, Row]]] = defaultdict(list)
         roots: Dict[Any, Any] = {}
-        for table, item in self._stored.rows_below(name, condition) if rows else ():
+        for table, item in (
+            self._stored.rows_below(self._table, condition) if rows else ()
+        ):
             above = item["_dlt_parent_id"]
             root = roots[item["_dlt_id"]] = roots.get(above, above)
             below[root].append((table, item))
         found = []
         for row in rows:
             key = tuple(row.get(column) for column in self._stream.key)
-            pieces = [(name, row), *below[row["_dlt_id"]]]
+            pieces = [(self._table, row), *below[row["_dlt_id"]]]
             found.append(Stored(key, self._form(pieces), pieces))
         return found
 
@@ -194,7 +208,7 @@ class StreamRows:
     def _is_compared(self, column: str, columns: Container[str]) -> bool:
         # Harvest does not say when another record's name changes: its id is the truth
         is_name = "__" in column and not column.endswith("__id")
-        if not column or column == "deleted_at" or (is_name and not self._check.deep):
+        if not column or column == "deleted_at" or (is_name and not self._job.deep):
             return False
         # a contract may have the load leave out what is new
         return column in columns or self._evolves
@@ -231,17 +245,8 @@ def nested(row: Row) -> Row:
 
 
 def by_key(stream: Stream, rows: Rows) -> Dict[Key, Row]:
-    """Return rows of Harvest by their keys; one without a key is not stored.
-
-    >>> by_key(STREAMS["clients"], [{"id": "7"}, {"id": None}])
-    {(7,): {'id': '7'}}
-    """
-    found: Dict[Key, Row] = {}
-    for row in rows:
-        values = [value_at(row, name) for name in stream.key]
-        if all(map(identifies, values)):
-            found[tuple(map(int, values))] = row
-    return found
+    """Return rows of Harvest by their keys, without those that have none."""
+    return {key: row for row in rows for key in keys_of(stream, [row])}
 
 
 def hashable(form: Form) -> Any:

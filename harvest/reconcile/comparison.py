@@ -11,7 +11,6 @@ from typing import Any, Dict, List, Literal, NamedTuple, Optional, Set
 from dlt.common import Decimal
 
 from ..typing import Key, Row, Rows, Window
-from .prints import Prints
 
 MOST_IN_MEMORY = 16 * 2**20
 """Bytes after which rows go to a temporary file."""
@@ -48,11 +47,12 @@ class SpooledRows(UserDict[Key, Any]):
 
 
 @dataclass
-class TableComparison:
-    """The comparison of one stream with its tables.
+class Comparison:
+    """The outcome of comparing one stream with its tables.
 
     Attributes:
         stream (str): Name of the stream.
+        table (str): Name of its table.
         here (int): Rows in the destination.
         harvest (Optional[int]): Rows in Harvest; None if they were not counted.
         amount_here (Optional[Decimal]): Rounded hours of time entries, in hours; money
@@ -62,23 +62,28 @@ class TableComparison:
         different (SpooledRows): Rows that differ, as Harvest has them.
         deleted (Set[Key]): Keys of the rows that only the destination has.
         implied (Set[Key]): Those of them that went with a record that they belong to.
+        deleted_elsewhere (Set[Key]): Keys of deleted records that are not stored, but
+            that rows of other streams name.
         twice (Set[Key]): Keys that the destination has more than once.
-        windows (List[Window]): Windows of a report that are no longer true.
+        windows (List[Window]): Windows of a report whose rows differ.
         absent (List[str]): Tables that the destination should have, and has not.
-        days (Set[date]): Days of the rows that differ.
+        days (Set[date]): Days of the rows that differ, here and in Harvest.
+        left_out (int): Stored rows that a step of the user leaves out now.
         sets (Dict[Key, Rows]): Harvest's rows that are to replace others as a set, by
             the values of `Stream.merge_key`.
         read_at (Dict[Window, str]): When windows of a report were read, by Harvest's
             clock.
-        prints (Optional[Prints]): What the windows of a report look like here.
+        contradictions (Dict[Window, str]): Digests of how totals of windows that are as
+            Harvest has them differ from the entries.
         running (bool): The timer of an entry runs, so that its hours were not compared.
-        kept (bool): Nothing is removed of it, for the token's owner may see less than
-            the one who loaded it.
+        deletions_blocked (bool): Nothing is removed of it, for the token's owner may
+            see less than the one who loaded it.
         note (str): Why it was not compared, or not altogether.
         status (Outcome): The outcome if no difference was found.
     """
 
     stream: str
+    table: str = ""
     here: int = 0
     harvest: Optional[int] = None
     amount_here: Optional[Decimal] = None
@@ -87,15 +92,17 @@ class TableComparison:
     different: SpooledRows = field(default_factory=SpooledRows)
     deleted: Set[Key] = field(default_factory=set)
     implied: Set[Key] = field(default_factory=set)
+    deleted_elsewhere: Set[Key] = field(default_factory=set)
     twice: Set[Key] = field(default_factory=set)
     windows: List[Window] = field(default_factory=list)
     absent: List[str] = field(default_factory=list)
     days: Set[date] = field(default_factory=set)
+    left_out: int = 0
     sets: Dict[Key, Rows] = field(default_factory=dict)
     read_at: Dict[Window, str] = field(default_factory=dict)
-    prints: Optional[Prints] = None
+    contradictions: Dict[Window, str] = field(default_factory=dict)
     running: bool = False
-    kept: bool = False
+    deletions_blocked: bool = False
     note: str = ""
     status: Outcome = "equal"
 
@@ -103,8 +110,8 @@ class TableComparison:
     def outcome(self) -> Outcome:
         """Return whether it is equal, different, not compared, or not covered.
 
-        `not covered` is what this comparison does not look at, or the account has not
-        got.
+        `not covered` is what this comparison does not look at, or what the account
+        does not have.
         """
         return "different" if self._differences else self.status
 
@@ -112,6 +119,11 @@ class TableComparison:
     def verdict(self) -> str:
         """Return the outcome in words, such as `2 missing here; 1 different`."""
         found = [*self._differences, *([self.note] if self.note else [])]
+        if rows := self.left_out:
+            found.append(
+                f"{rows:,} stored row{'' if rows == 1 else 's'} left out now by a step"
+                " that was added, and not compared: --full-refresh removes them"
+            )
         if not found and self.running and self.amount_here != self.amount_harvest:
             return "equal but for running timers, whose hours grow"
         return "; ".join(found) or self.status
@@ -138,6 +150,7 @@ class TableComparison:
         self.missing.clear()
         self.different.clear()
         self.sets.clear()
+        self.windows.clear()
         self.deleted &= self.implied
         self.harvest = self.amount_here = self.amount_harvest = None
         self.status = status
@@ -152,22 +165,29 @@ class Result(NamedTuple):
     """The result of `verify` or `reconcile`.
 
     Attributes:
-        comparisons (List[TableComparison]): One for each selected stream.
+        comparisons (List[Comparison]): One for each selected stream.
         requests (int): Requests that it took.
         deleted (str): What became of rows that are deleted in Harvest: `remove`, `mark`
             or `ignore`.
         unrepaired (List[str]): A sentence for each thing that `reconcile` could not
             repair.
+        failure (str): Why the destination could not be compared; empty if it was.
+        hours_ago (Optional[float]): Hours since the last comparison, if nothing was
+            compared because of it.
     """
 
-    comparisons: List[TableComparison]
+    comparisons: List[Comparison]
     requests: int
     deleted: str
     unrepaired: List[str]
+    failure: str = ""
+    hours_ago: Optional[float] = None
 
     @property
     def equal(self) -> bool:
         """Return whether all that was to be compared was compared, and is equal."""
+        if self.failure or self.hours_ago is not None:
+            return False
         outcomes = {each.outcome for each in self.comparisons}
         return outcomes <= {"equal", "not covered"}
 

@@ -1,25 +1,30 @@
 """One comparison from beginning to end, and the repairs that follow from it."""
 
-from datetime import date, timedelta  # noqa: I251
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterator, List
+
+import dlt
+from dlt.extract import DltSource
 
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
-from ..settings import STREAMS
+from ..settings import STREAMS, Stream
+from ..streams.children import listing_name
 from ..streams.context import SEES_LESS, lacking, refusal
 from ..streams.due import sees_as_much
-from .check import Check, together
 from .compare_lists import ListComparison
 from .compare_reports import ReportComparison
 from .compare_sets import ChildComparison, SetComparison
-from .comparison import Outcome, Result, TableComparison
-from .repair import removed_rows, repair
+from .comparison import Comparison, Outcome, Result
+from .job import Job, together
+from .repair import repair
+from .stored import Unreadable
+from .user_steps import NotComparable
 
-KEPT = (
+DELETIONS_BLOCKED = (
     "nothing is removed, since the token's owner may see less than the one who loaded"
     " it: deleted rows go when that one's token is used, or an administrator's"
 )
-KINDS: Dict[str, Callable[[Check, TableComparison], Any]] = {
+KINDS: Dict[str, Callable[[Job, Comparison], Any]] = {
     "list": ListComparison,
     "whole": SetComparison,
     "yearly": SetComparison,
@@ -29,97 +34,133 @@ KINDS: Dict[str, Callable[[Check, TableComparison], Any]] = {
 """What compares the streams of a kind."""
 
 
-class Reconciliation(Check):
-    """The steps of a comparison, in the order in which they are called."""
+class Reconciliation:
+    """The steps of a comparison, in the order in which they are called.
 
-    def __post_init__(self) -> None:
-        """Look at what was loaded, and count it."""
-        super().__post_init__()
-        self._requests_before = self.context.client.requests_sent
+    Args:
+        pipeline (dlt.Pipeline): A pipeline that has loaded.
+        source (DltSource): The source that it loads.
+        deleted (str): What becomes of rows that are deleted in Harvest.
+        deep (bool): Compare each row and each column.
+        repairs (bool): A repair follows.
+
+    Raises:
+        HarvestError: Nothing was loaded yet, or it cannot be compared.
+        Unreadable: dlt cannot read such a destination.
+    """
+
+    def __init__(
+        self,
+        pipeline: dlt.Pipeline,
+        source: DltSource,
+        deleted: str,
+        deep: bool,
+        repairs: bool,
+    ) -> None:
+        self._job = Job(pipeline, source, deleted, deep, repairs)
+        self._requests_before = self._job.context.client.requests_sent
         self._unrepaired: List[str] = []
-        with self.stored:
-            self.found = {
-                name: self._begin(name)
-                for name in STREAMS
-                if name in self.source.selected_resources
-                and (self.state.was_tried(name) or self.stored.count(name) is not None)
-            }
+        self._failure = ""
 
-    def _begin(self, name: str) -> TableComparison:
+    def _begin(self, stream: Stream) -> Comparison:
         """Return the comparison of a stream, before Harvest is asked."""
-        stream, here = STREAMS[name], self.stored.count(name)
-        found = TableComparison(name, here or 0, absent=self.stored.absent(name))
-        if here is None and not found.absent and self.state.was_created(name):
-            found.absent = [name]
-        if stream.report or (stream.parent and stream.primary_key):
-            found.twice = self.stored.keys(name, stream.key, least=2)
+        job, name = self._job, stream.name
+        stored = job.stored
+        table = stored.tables.get(name, name)
+        here = stored.count(table)
+        found = Comparison(name, table, here or 0, absent=stored.absent(table))
+        if here is None and not found.absent and job.state.was_created(name):
+            found.absent = [table]
+        if why := self._why_not(stream):
+            found.leave_out("not compared", why)
+            found.absent = []
+        elif stream.report or (stream.parent and stream.primary_key):
+            found.twice = stored.keys(table, stream.key, least=2)
         return found
 
-    def _of(self, *kinds: str) -> List[TableComparison]:
-        """Return the comparisons of streams of some kinds, but for those left out."""
-        return [
-            each
-            for each in self.found.values()
-            if STREAMS[each.stream].kind in kinds and each.status == "equal"
-        ]
+    def _why_not(self, stream: Stream) -> str:
+        """Return why a stream cannot be compared; nothing if it can."""
+        resources = self._job.source.resources
+        if stream.name not in self._job.stored.tables:
+            return "its rows themselves tell which table they go to"
+        reads = (stream.name, f"{listing_name(stream)}", f"{stream.parent}_listing")
+        limits = [resources[name].limit for name in reads if name in resources]
+        return "add_limit ends it early" if any(limits) else ""
+
+    def _of(self, *kinds: str) -> Iterator[Comparison]:
+        """Yield the comparisons of streams of some kinds, but for those left out."""
+        for each in [*self._job.found.values()]:
+            if STREAMS[each.stream].kind in kinds and each.status == "equal":
+                yield each
 
     # ---------------------------------------------------------------- comparing
 
     def compare_lists(self) -> None:
         """Compare the lists, and what is below them."""
+        job = self._job
         try:
-            with self.stored:
+            with job.stored:
+                for name, stream in STREAMS.items():
+                    if name in job.source.selected_resources and (
+                        job.state.was_tried(name)
+                        or job.stored.count(job.stored.tables.get(name, name))
+                        is not None
+                    ):
+                        job.found[name] = self._begin(stream)
                 run(self._compare())
         except HarvestError as error:
             raise HarvestError(
                 f"{error} What is stored was not compared with Harvest, and nothing was"
                 " removed or repaired."
             ) from error
-        self.context.check_same(self.state.values.get("account_id"))
+        job.context.check_same(job.state.values.get("account_id"))
 
     async def _compare(self) -> None:
-        self.context.new_run()
-        owner = await self.context.owner()
-        for each in self.found.values():
-            before = self.state.values.get("owners", {}).get(each.stream)
-            each.kept = not sees_as_much(owner, before)
-        for each in self._of("whole", "yearly", "report") if self.repairs else ():
-            if each.kept:
+        job = self._job
+        job.context.new_run()
+        owner = await job.context.owner()
+        for each in job.found.values():
+            before = job.state.values.get("owners", {}).get(each.stream)
+            each.deletions_blocked = not sees_as_much(owner, before)
+        for each in self._of("whole", "yearly", "report") if job.repairs else ():
+            if each.deletions_blocked:
                 each.leave_out("not compared", SEES_LESS)
-            elif not (STREAMS[each.stream].report or self.deep or each.absent):
+            elif not (STREAMS[each.stream].report or job.deep or each.absent):
                 each.leave_out("not covered", "each load replaces it")
-        await self._look_at("list", "whole", "yearly")
-        await self._look_at("child")
-        for each in self.found.values():
-            if each.kept and each.deleted:
-                each.add_note(KEPT)
+        await self._compare_kinds("list", "whole", "yearly")
+        await self._compare_kinds("child")
+        for each in job.found.values():
+            if each.deletions_blocked and each.deleted:
+                each.add_note(DELETIONS_BLOCKED)
 
-    async def _look_at(self, *kinds: str) -> None:
-        await together(self._look(each) for each in self._of(*kinds))
+    async def _compare_kinds(self, *kinds: str) -> None:
+        await together(self._compare_stream(each) for each in self._of(*kinds))
 
-    async def _look(self, found: TableComparison) -> None:
+    async def _compare_stream(self, found: Comparison) -> None:
         """Compare one stream, if the account has it, and Harvest lets it be read."""
-        stream = STREAMS[found.stream]
+        stream, context = STREAMS[found.stream], self._job.context
         try:
-            if stream.optional and not self.state.was_created(stream.name):
+            if stream.optional and not self._job.state.was_created(stream.name):
                 # one request for all of them
-                await self.context.has_section(stream)
-            if await self.context.lacks(stream):
+                await context.has_section(stream)
+            if await context.lacks(stream):
                 found.leave_out("not covered", lacking(stream))
             else:
-                await KINDS[stream.kind](self, found).compare()
+                await KINDS[stream.kind](self._job, found).compare()
         except AccessRefused as refused:
-            if self.context.on_forbidden == "raise" and not stream.optional:
+            if context.on_forbidden == "raise" and not stream.optional:
                 raise
             status: Outcome = "not covered" if stream.optional else "not compared"
             found.leave_out(status, refusal(stream, refused))
         except UnsteadyList:
             found.leave_out("not compared", "it changed each time that it was read")
+        except NotComparable as reason:
+            found.leave_out("not compared", str(reason))
 
     def compare_reports(self) -> None:
-        """Compare the stored windows of the reports with the entries."""
-        with self.stored:
-            run(self._look_at("report"))
+        """Compare the stored windows of the reports with the entries, and Harvest."""
+        with self._job.stored:
+            run(self._compare_kinds("report"))
 
     # ---------------------------------------------------------------- repairing
 
@@ -129,10 +170,10 @@ class Reconciliation(Check):
         Args:
             share (float): Largest part of a table, from 0 to 1.
         """
-        for each in self.found.values():
+        for each in self._job.found.values():
             lost = len(each.deleted - each.implied)
             counts = STREAMS[each.stream].kind in ("list", "child")
-            if not counts or self.mode(each) == "ignore":
+            if not counts or self._job.mode(each) == "ignore":
                 continue
             if lost > max(1, share * each.here):
                 raise HarvestError(
@@ -143,34 +184,34 @@ class Reconciliation(Check):
                     f"{-(-100 * lost // each.here) / 100}."
                 )
 
-    def repair(self) -> None:
+    def repair_lists(self) -> None:
         """Write the rows that are missing or differ; remove or mark deleted ones."""
-        found = self.found.values()
+        found = self._job.found.values()
         lists = [each for each in found if not STREAMS[each.stream].report]
-        self._unrepaired += repair(self, lists)
+        self._unrepaired += repair(self._job, lists)
 
-    def repair_reports(self) -> None:
-        """Read the windows again that are no longer true, and note how they look."""
-        self.compare_reports()
-        found = [each for each in self._of("report") if each.windows]
-        if found:
-            self._unrepaired += repair(self, found)
-            with self.stored:
-                for each in found:
-                    if each.prints is not None:
-                        each.prints = ReportComparison(self, each).prints()
-        # how the windows look that the loads no longer read
-        settled = date.today() - timedelta(days=self.context.report_lookback_days)
-        prints = {each.stream: each.prints for each in self.found.values()}
-        looks = self.state.looks(prints, settled)
-        if looks != self.state.values.get("looks", {}):
-            self.stored.write(self.source, [removed_rows([], looks=looks)])
+    def repair_reports(self, note_time: bool) -> None:
+        """Write the windows that are out of date, and note what was confirmed.
+
+        Args:
+            note_time (bool): Note when it was compared.
+        """
+        found = self._job.found.values()
+        reports = [each for each in found if STREAMS[each.stream].report]
+        self._unrepaired += repair(self._job, reports, self._job.notes(note_time))
+
+    # ---------------------------------------------------------------- the outcome
+
+    def fail(self, reason: Unreadable) -> None:
+        """Note that the destination could not be compared any further."""
+        self._failure = str(reason)
 
     def result(self) -> Result:
         """Return what was found, and the requests that it took."""
-        requests = self.context.client.requests_sent - self._requests_before
-        found = [*self.found.values()]
+        job = self._job
+        requests = job.context.client.requests_sent - self._requests_before
+        found = [*job.found.values()]
         for each in found:
             # these are written by now, and may be many
             each.sets.clear()
-        return Result(found, requests, self.deleted, self._unrepaired)
+        return Result(found, requests, job.deleted, self._unrepaired, self._failure)

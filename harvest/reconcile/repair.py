@@ -14,41 +14,50 @@ from ..streams import delta
 from ..streams.tables import tombstone
 from ..streams.values import storable
 from ..typing import Key, Row, Rows
-from .check import Check
-from .comparable import days_in
 from .compare_rows import StreamRows
-from .comparison import TableComparison
-from .prints import name_of
+from .comparison import Comparison
+from .job import Job
+from .state import notes
+from .stored import StoredTables
 
-REMOVED = "removed_rows"
-"""The table of the rows that were removed."""
 
-
-def repair(check: Check, found: Sequence[TableComparison]) -> List[str]:
+def repair(
+    job: Job, found: Sequence[Comparison], state: Optional[Row] = None
+) -> List[str]:
     """Write what differs, and remove or mark what is deleted.
+
+    Args:
+        job (Job): What the comparisons share.
+        found (Iterable[Comparison]): The outcomes of some streams.
+        state (Optional[Dict[str, Any]]): What else is noted in the source's state.
 
     Returns:
         List[str]: A sentence for each table with rows that are still there twice.
     """
-    stored = check.stored
+    stored = job.stored
     if absent := [name for each in found for name in each.absent]:
         with stored:
             stored.restore(absent)
     broken = [each for each in found if each.to_repair]
-    if not broken:
+    if not broken and not state:
         return []
     with stored:
-        repairs = [StreamRepair(check, each) for each in broken]
+        repairs = [StreamRepair(job, each) for each in broken]
         clearing = [resource for each in repairs for resource in each.cleared()]
         writing = [each.written() for each in repairs]
         removed = [row for each in repairs for row in each.removed()]
-    for resources in (clearing, [*writing, removed_rows(removed)]):
-        stored.write(check.source, resources)
+    for resources in (clearing, [*writing, notes(state or {}, removed)]):
+        stored.write(job.source, resources)
+    return _still_twice(stored, [each for each in broken if each.twice])
+
+
+def _still_twice(stored: StoredTables, found: Sequence[Comparison]) -> List[str]:
+    if not found:
+        return []
     with stored:
         still = {
-            each.stream: stored.keys(each.stream, STREAMS[each.stream].key, least=2)
-            for each in broken
-            if each.twice
+            each.stream: stored.keys(each.table, STREAMS[each.stream].key, least=2)
+            for each in found
         }
     return [
         f"{len(keys):,} rows of {name} are still stored more than once: load it anew,"
@@ -61,12 +70,12 @@ def repair(check: Check, found: Sequence[TableComparison]) -> List[str]:
 class StreamRepair(StreamRows):
     """The repair of one stream, made while its tables can be read."""
 
-    def __init__(self, check: Check, found: TableComparison) -> None:
-        super().__init__(check, found)
-        self._is_delta = check.context.delta
+    def __init__(self, job: Job, found: Comparison) -> None:
+        super().__init__(job, found)
+        self._is_delta = job.context.delta
         # of a Delta table with lists, dlt removes no rows
-        self._keeps_rows = self._is_delta and bool(self._stored.lists_of(found.stream))
-        self._mode = check.mode(found)
+        self._keeps_rows = self._is_delta and bool(self._stored.lists_of(found.table))
+        self._mode = job.mode(found)
         self._leaving = self._find_leaving()
 
     def cleared(self) -> List[DltResource]:
@@ -116,7 +125,7 @@ class StreamRepair(StreamRows):
         stream, found = self._stream, self._found
         rows: Rows = []
         for each in self.stored_by_key(self._leaving):
-            found.days |= days_in([each.columns.get(stream.dated)])
+            found.days |= self._days_of([each.columns])
             family = tuple(each.columns[name] for name in stream.merge_key)
             if self._mode != "remove":
                 now = datetime.now(timezone.utc) if self._mode == "mark" else None
@@ -147,7 +156,7 @@ class StreamRepair(StreamRows):
         if not (stored.appends and stream.parent):
             return deleted
         below: Dict[Any, Set[Key]] = defaultdict(set)
-        for parent, *key in stored.keys(stream.name, [stream.parent_key, *stream.key]):
+        for parent, *key in stored.keys(self._table, [stream.parent_key, *stream.key]):
             below[parent].add(tuple(key))
         return {
             key
@@ -162,54 +171,27 @@ class StreamRepair(StreamRows):
         stream = self._stream
         if self._is_delta and stream.report:
             # a row that removes a window has no other key
-            loose = [name for name in stream.key if name not in stream.merge_key]
-            columns.update({name: {"nullable": True} for name in loose})
+            others = [name for name in stream.key if name not in stream.merge_key]
+            columns.update({name: {"nullable": True} for name in others})
             columns.update({name: {"merge_key": False} for name in stream.merge_key})
         resource: DltResource = dlt.resource(
             self._pages(rows),
             name=stream.name,
+            table_name=self._table,
             primary_key=stream.key if self._is_delta else stream.primary_key,
             write_disposition=disposition,
             columns=columns,
         )
+        # what the user's hints leave out of the load is not written here either
+        resource.apply_hints(schema_contract=self._resource_of_user.schema_contract)
         return resource
 
     def _pages(self, rows: Iterable[Row]) -> Iterator[Rows]:
         stream = self._stream
-        if stream.report:
-            self._note_windows()
+        if stream.report and self._is_delta:
+            resource = dlt.current.source().resources[stream.name]
+            delta.replace_windows(resource, self._found.windows)
         for page in chunks(rows, PER_PAGE):
             fitted = storable(dlt.current.source_schema(), stream, list(page))
             identify = self._is_delta and stream.parent
             yield delta.identified(stream, fitted) if identify else fitted
-
-    def _note_windows(self) -> None:
-        """Note when windows of a report were read."""
-        stream, found = self._stream, self._found
-        if self._is_delta:
-            resource = dlt.current.source().resources[stream.name]
-            delta.replace_windows(resource, found.windows)
-        read_at = dlt.current.resource_state(stream.name).setdefault("read_at", {})
-        for window in found.windows:
-            if now := found.read_at.get(window):
-                read_at[name_of(window)] = now
-
-
-def removed_rows(
-    rows: Sequence[Tuple[str, int]], looks: Optional[Row] = None
-) -> DltResource:
-    """Return the table of removed rows.
-
-    Args:
-        rows (Sequence[Tuple[str, int]]): Stream and id of each.
-        looks (Optional[Dict[str, Any]]): How windows of reports look, for the state.
-    """
-    now = datetime.now(timezone.utc)
-
-    @dlt.resource(name=REMOVED, write_disposition="append")
-    def removed() -> Iterator[Any]:
-        if looks is not None:
-            dlt.current.source_state()["looks"] = looks
-        yield [{"stream": stream, "id": key, "removed_at": now} for stream, key in rows]
-
-    return removed

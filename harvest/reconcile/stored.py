@@ -1,8 +1,20 @@
 """The tables of a destination: what is there, and what is not."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
-from datetime import date  # noqa: I251
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    TypeVar,
+)
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -11,55 +23,71 @@ from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.sql_client import WithSqlClient
 from dlt.extract import DltResource, DltSource
+from sqlglot import exp
 
-from ..exceptions import HarvestError
 from ..settings import STREAMS
 from ..typing import Key, Row
+from . import sql
 
 BATCH = 10_000
 """Rows that are fetched at once."""
+
+T = TypeVar("T")
+
+
+class Unreadable(Exception):
+    """A destination cannot be read, for a reason that the message gives."""
 
 
 class StoredTables:
     """The tables of the streams, without the rows that are marked as deleted.
 
-    They are read by dlt's SQL client, within `with`.
+    They are read by dlt's SQL client, within `with`, one query after the other.
 
     Args:
         pipeline (dlt.Pipeline): A pipeline that has loaded.
-        schema_name (str): The schema of its `harvest_source`.
+        source (DltSource): The `harvest_source` that it loads.
+
+    Attributes:
+        schema (Schema): What dlt knows of the tables.
+        tables (Dict[str, str]): The table of each stream, which users may have renamed.
+            A stream whose rows go to several tables is not among them.
+        in_files (bool): They are files.
+        appends (bool): They are plain files, of which the newest version of each row
+            counts.
 
     Raises:
-        HarvestError: dlt cannot read such a destination.
+        Unreadable: dlt cannot read such a destination.
 
     Examples:
-        >>> with StoredTables(pipeline, "harvest") as stored:
+        >>> with StoredTables(pipeline, harvest_source()) as stored:
         ...     stored.count("time_entries")
     """
 
-    def __init__(self, pipeline: dlt.Pipeline, schema_name: str) -> None:
-        self.schema = pipeline.schemas[schema_name]
+    def __init__(self, pipeline: dlt.Pipeline, source: DltSource) -> None:
+        self.schema = pipeline.schemas[source.schema.name]
+        self.tables = tables_of(source)
+        self._streams = {table: name for name, table in self.tables.items()}
         self._pipeline = pipeline
         self._viewed: Set[str] = set()
-        self._counts: Dict[str, Optional[int]] = {}
+        self._counts: Optional[Dict[str, int]] = None
         self._there: Optional[Dict[str, Set[str]]] = None
         # once, since dlt looks up all settings with each client that it makes
-        client: Any = pipeline.destination_client(schema_name)
+        client: Any = pipeline.destination_client(source.schema.name)
         self.in_files = isinstance(client, FilesystemClient)
         if not isinstance(client, WithSqlClient):
-            raise HarvestError(
-                f"{pipeline.dataset_name} cannot be compared with Harvest, since"
-                " dlt reads nothing back from such a destination: load without"
-                " comparing."
-            )
+            raise Unreadable("dlt reads nothing back from such a destination")
         self._client: Any = client
         self._sql: Any = client.sql_client
+        able = self._sql.capabilities
+        self._dialect = able.sqlglot_dialect
+        self._fold = able.casefold_identifier
         formats = {table.get("table_format") for table in self.schema.tables.values()}
-        # plain files, of which the newest version of each row counts
         self.appends = self.in_files and "delta" not in formats
 
     def __enter__(self) -> "StoredTables":
-        self._counts.clear()
+        self._counts = None
+        self._thread = ThreadPoolExecutor(1)
         self._open()
         # files do not say which columns a table has
         self._there = None
@@ -73,9 +101,21 @@ class StoredTables:
         self._sql.open_connection()
 
     def __exit__(self, *error: Any) -> None:
+        self._thread.shutdown()
+        self._close()
+
+    def _close(self) -> None:
         with suppress(Exception):
             # a connection that the server has closed cannot be closed once more
             self._sql.close_connection()
+
+    async def wait(self, work: Callable[..., T], *args: Any) -> T:
+        """Return what work gives that queries the destination, in a thread of its own.
+
+        So a slow query does not hold up requests, nor what they wait for.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, work, *args)
 
     # ---------------------------------------------------------------- tables
 
@@ -132,70 +172,113 @@ class StoredTables:
 
     def count(self, table: str) -> Optional[int]:
         """Return how many rows there are; None if there is no such table."""
-        if table not in self._counts:
-            self._counts[table] = None
-            with suppress(DestinationUndefinedEntity):
-                rows = self.query(f"SELECT COUNT(*) FROM {self.source(table)}")
-                self._counts[table] = int(rows[0][0])
-        return self._counts[table]
+        if self._counts is None:
+            self._counts = self._count_all()
+        return self._counts.get(table)
+
+    def _count_all(self) -> Dict[str, int]:
+        """Count the rows of all tables that are there, in one statement."""
+        found = {}
+        for name in self.schema.data_table_names():
+            if self._there is None or self._there.get(name):
+                with suppress(DestinationUndefinedEntity):
+                    found[name] = (self.table(name), self._unmarked(name))
+        counts = self.query(sql.counts(found)) if found else []
+        return {name: int(count) for name, count in counts}
 
     def keys(
-        self, table: str, columns: Sequence[str], condition: str = "", least: int = 1
+        self,
+        table: str,
+        columns: Sequence[str],
+        condition: Optional[sql.Condition] = None,
+        least: int = 1,
     ) -> Set[Key]:
         """Return what some columns hold; nothing if there are no such columns.
 
         Args:
             table (str): Name of the table.
             columns (Sequence[str]): The columns.
-            condition (str): A condition on the table `t`.
+            condition (Optional[Condition]): A condition on the table `t`.
             least (int): Rows that must have the same there.
         """
         if not self.has(table, *columns):
             return set()
-        names = ", ".join(f"t.{name}" for name in columns)
-        found = self.query(
-            f"SELECT {names} FROM {self.source(table, condition)}"
-            f" GROUP BY {names} HAVING COUNT(*) >= {least}"
-        )
+        where = self._unmarked(table, condition)
+        found = self.query(sql.keys(self.table(table), columns, where, least))
         return {tuple(row) for row in found} - {(None,)}
 
-    def rows(self, table: str, condition: str = "") -> List[Row]:
+    def keys_among(
+        self, table: str, columns: Sequence[str], among: Sequence[str], keys: Set[Key]
+    ) -> Set[Key]:
+        """Return what columns hold in the rows where others are among some keys."""
+        if not self.has(table, *columns, *among):
+            return set()
+        conditions = sql.is_one_of(among, keys)
+        found = (self.keys(table, columns, condition) for condition in conditions)
+        return {key for some in found for key in some}
+
+    def rows(self, table: str, condition: Optional[sql.Condition] = None) -> List[Row]:
         """Return rows of a table, or those that meet a condition on `t`, by column."""
         if self.count(table) is None:
             return []
         columns = [*self.columns(table)]
-        names = ", ".join(f"t.{self.quoted(name)}" for name in columns)
-        rows = self.query(f"SELECT {names} FROM {self.source(table, condition)}")
+        rows = self.query(self.select(table, columns, condition))
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def rows_below(self, table: str, condition: str) -> Iterator[Tuple[str, Row]]:
+    def rows_below(
+        self, table: str, condition: Optional[sql.Condition]
+    ) -> Iterator[Tuple[str, Row]]:
         """Yield the rows of the lists in rows of a table, each behind what it is in."""
-        inside = f"SELECT t._dlt_id FROM {self.source(table, condition)}"
-        within = f"t._dlt_parent_id IN ({inside})"
+        above = self.select(table, ["_dlt_id"], condition)
         for name in filter(self.count, self.lists_of(table)):
+            within = sql.below(above)
             rows = self.rows(name, within)
             for row in sorted(rows, key=lambda row: int(row["_dlt_list_idx"])):
                 yield name, row
             yield from self.rows_below(name, within)
 
-    # -------------------------------------------------------------------- SQL
+    # ------------------------------------------------------------- statements
 
-    def source(self, table: str, condition: str = "") -> str:
-        """Return what stands behind FROM for the rows not marked as deleted."""
-        conditions = [condition] if condition else []
-        if table in STREAMS and "deleted_at" in self.columns(table):
-            conditions.append("t.deleted_at IS NULL")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return f"{self.name(table)} t{where}"
+    def select(
+        self,
+        table: str,
+        columns: Sequence[str],
+        condition: Optional[sql.Condition] = None,
+    ) -> exp.Select:
+        """Return the statement for columns of the rows not marked as deleted."""
+        where = self._unmarked(table, condition)
+        return sql.rows(self.table(table), columns, where)
 
-    def name(self, table: str) -> str:
-        """Return the name of a table in SQL."""
+    def unmarked(
+        self, table: str, condition: Optional[sql.Condition] = None
+    ) -> Tuple[exp.Table, Optional[sql.Condition]]:
+        """Return a table, and the condition for its rows not marked as deleted."""
+        return self.table(table), self._unmarked(table, condition)
+
+    def _unmarked(
+        self, table: str, condition: Optional[sql.Condition] = None
+    ) -> Optional[sql.Condition]:
+        marks = table in self._streams and sql.MARKED in self.columns(table)
+        found = [
+            *([condition] if condition else []),
+            *([sql.is_null(sql.MARKED)] if marks else []),
+        ]
+        return exp.and_(*found) if found else None
+
+    def table(self, table: str) -> exp.Table:
+        """Return a table for a statement, as `t`.
+
+        Raises:
+            DestinationUndefinedEntity: There are no files of it.
+        """
         if not self.in_files:
-            return str(self._sql.make_qualified_table_name(table))
+            return sql.table_of(
+                self._sql.make_qualified_table_name_path(table, quote=False)
+            )
         if table not in self._viewed:
             self._view(table)
             self._viewed.add(table)
-        return f'"{table}"'
+        return sql.table_of([table])
 
     def _view(self, name: str) -> None:
         """Show a table in files as it would be in a database.
@@ -214,68 +297,65 @@ class StoredTables:
             self._sql.native_connection.register(name, delta.to_pyarrow_dataset())
             return
         _, select = self._sql.create_view_select(table, self.schema)
-        stream = STREAMS.get(name)
+        stream = STREAMS.get(self._streams.get(name, ""))
+        versions: Sequence[str] = ()
         if stream and stream.kind != "whole":
-            version = ", ".join(stream.merge_key or stream.key)
-            select = (
-                f"SELECT * FROM ({select}) QUALIFY _dlt_load_id"
-                f" = max(_dlt_load_id) OVER (PARTITION BY {version})"
-            )
-        view = f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}'
-        self._sql.native_connection.execute(view)
+            versions = stream.merge_key or stream.key
+        self._sql.native_connection.execute(sql.newest_rows(name, select, versions))
 
-    def quoted(self, column: str) -> str:
-        """Return the name of a column in SQL."""
-        return str(self._sql.escape_column_name(column))
+    def query(self, statement: exp.Query) -> List[Tuple[Any, ...]]:
+        """Return the rows that a statement gives."""
+        return [row for rows in self.batches(statement) for row in rows]
 
-    def query(self, sql: str) -> List[Tuple[Any, ...]]:
-        """Return the rows that a query gives."""
-        return [row for rows in self.batches(sql) for row in rows]
-
-    def batches(self, sql: str) -> Iterator[List[Tuple[Any, ...]]]:
-        """Yield the rows that a query gives, batch by batch.
+    def batches(self, statement: exp.Query) -> Iterator[List[Tuple[Any, ...]]]:
+        """Yield the rows that a statement gives, batch by batch.
 
         A server may have closed the connection while Harvest was slow: it is opened
         anew.
+
+        Raises:
+            Unreadable: The destination does not understand it, or does not answer.
         """
+        text = self.text(statement)
         with ExitStack() as open_cursor:
             try:
-                cursor = open_cursor.enter_context(self._cursor(sql))
+                cursor = open_cursor.enter_context(self._cursor(text))
             except DestinationUndefinedEntity:
                 raise
             except Exception:
-                self.__exit__()
-                self._open()
-                cursor = open_cursor.enter_context(self._cursor(sql))
+                self._close()
+                cursor = self._second_try(text, open_cursor)
             while rows := cursor.fetchmany(BATCH):
-                yield rows
+                yield [tuple(row) for row in rows]
 
-    def _cursor(self, sql: str) -> Any:
+    def _second_try(self, text: str, open_cursor: ExitStack) -> Any:
+        try:
+            self._open()
+            return open_cursor.enter_context(self._cursor(text))
+        except Exception as error:
+            first = str(error).strip().partition("\n")[0]
+            raise Unreadable(f"the destination says: {first[:300]}") from error
+
+    def text(self, statement: exp.Query) -> str:
+        """Return a statement in the SQL of the destination."""
+        folded = statement.copy()
+        for each in folded.find_all(exp.Identifier):
+            # the parts of a table's name come from dlt as they must be
+            if each.args.get("quoted") and not isinstance(each.parent, exp.Table):
+                each.set("this", self._fold(each.this))
+        return folded.sql(dialect=self._dialect)
+
+    def _cursor(self, text: str) -> Any:
         if self.in_files:
-            return nullcontext(self._sql.native_connection.execute(sql))
+            return nullcontext(self._sql.native_connection.execute(text))
         # not dataset.query(): dlt would take a tenth of a second to make sense of each
-        return self._sql.execute_query(sql)
+        return self._sql.execute_query(text)
 
 
-def is_one_of(columns: Sequence[str], keys: Iterable[Key]) -> str:
-    """Return a condition that holds for the rows with these keys.
-
-    A condition on each of two columns lets other pairs pass, too.
-
-    >>> is_one_of(["user_id", "id"], [(1, 5)])
-    't.user_id IN (1) AND t.id IN (5)'
-    """
-    return " AND ".join(
-        f"t.{name} IN ({', '.join(sorted({literal(value) for value in values}))})"
-        for name, values in zip(columns, zip(*keys, strict=True), strict=False)
-    )
-
-
-def literal(value: Any) -> str:
-    """Return a value in SQL: a whole number, or a text or date."""
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, date):
-        return f"DATE '{value}'"
-    text = str(value).replace("'", "''")
-    return f"'{text}'"
+def tables_of(source: DltSource) -> Dict[str, str]:
+    """Return the table of each stream, unless the rows tell which table they go to."""
+    return {
+        name: str(resource.table_name)
+        for name, resource in source.resources.items()
+        if name in STREAMS and not callable(resource.table_name)
+    }

@@ -226,6 +226,7 @@ def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> Non
         "clients",
         "invoices",
         "invoice_payments",
+        "projects",
         "time_team",
         "uninvoiced",
     )
