@@ -8,7 +8,8 @@ from dlt.extract import DltResource, DltSource
 from sqlglot import exp
 
 from .exceptions import HarvestError
-from .reconcile import Result, sql
+from .reconcile import Result
+from .reconcile.sql_versions import changed_versions, deleted_versions, how_many
 from .reconcile.stored import StoredTables, Unreadable
 from .settings import STREAMS
 from .streams.context import context_of
@@ -133,9 +134,7 @@ class Versions:
                 if name[:4] != "_dlt" and name not in STAMPS
             }
             statements = (statement for _, statement in self._statements())
-            return sum(
-                int(stored.query(sql.how_many(each))[0][0]) for each in statements
-            )
+            return sum(int(stored.query(how_many(each))[0][0]) for each in statements)
 
     def resource(self, delta: bool) -> DltResource:
         """Return what appends them to their table."""
@@ -170,10 +169,10 @@ class Versions:
         records = stored.select(self._records, [*self._columns])
         there = stored.columns(self._table)
         if not there or stored.count(self._table) is None:
-            yield False, sql.changed_versions(records, None, self._columns)
+            yield False, changed_versions(records, None, self._columns)
             return
         columns = {name: name in there for name in self._columns}
         versions = stored.table(self._table)
-        yield False, sql.changed_versions(records, versions, columns)
+        yield False, changed_versions(records, versions, columns)
         if self._deletions:
-            yield True, sql.deleted_versions(records, versions, columns)
+            yield True, deleted_versions(records, versions, columns)

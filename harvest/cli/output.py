@@ -70,6 +70,12 @@ def _loaded_in_words(loaded: Loaded) -> Iterator[str]:
 
 
 def _repairs_in_words(compared: Result) -> Iterator[str]:
+    if compared.failure:
+        yield f"Loaded; not compared with Harvest: {compared.failure}."
+        return
+    if compared.hours_ago is not None:
+        yield f"Compared with Harvest {compared.hours_ago:.0f} hours ago."
+        return
     found: Counter[str] = Counter()
     for each in compared.comparisons:
         found["deleted"] += len(each.deleted)
@@ -139,10 +145,13 @@ def _result_as_data(result: Result) -> Row:
         "requests": result.requests,
         "streams": streams,
         "unrepaired": result.unrepaired,
+        "failure": result.failure,
     }
 
 
 def _result_in_words(result: Result) -> Iterator[str]:
+    if result.failure:
+        yield f"Not compared with Harvest: {result.failure}."
     amounts_head = f"{'hours or money':>18}{'here':>16}"
     yield f"{'stream':<26}{'in Harvest':>12}{'here':>10}{amounts_head}"
     for each in result.comparisons:

@@ -7,7 +7,7 @@ from dlt.common import Decimal
 
 from ..settings import STREAMS
 from ..typing import Row, Window
-from . import sql
+from . import sql, sql_reports
 from .comparable import as_decimal, moment
 from .comparison import Comparison
 from .stored import StoredTables
@@ -70,7 +70,9 @@ class Entries:
         subjects = {f"{r.key[:-3]}__id": 0 for r in reports if source in r.made_of}
         columns = [each for each in subjects if each in there]
         table, where = stored.unmarked(name, sql.is_not_null(stream.dated))
-        rows = stored.query(sql.groups(table, stream, columns, windows, there, where))
+        rows = stored.query(
+            sql_reports.groups(table, stream, columns, windows, there, where)
+        )
         return [self._group(source, windows, columns, row) for row in rows]
 
     def _group(
@@ -121,5 +123,5 @@ class Entries:
         if not stored.has(items, "project__id", "amount"):
             return {}
         invoices = stored.select(found.table, ["_dlt_id"])
-        rows = stored.query(sql.invoiced(stored.table(items), invoices))
+        rows = stored.query(sql_reports.invoiced(stored.table(items), invoices))
         return {key: as_decimal(amount) for key, amount in rows}

@@ -1,5 +1,6 @@
-"""All statements of the comparison and the history, as expressions of sqlglot.
+"""The statements of the comparison, as expressions of sqlglot.
 
+Those for reports and for the history are in `sql_reports.py` and `sql_versions.py`.
 `StoredTables.query` writes them in the SQL of its destination. Nothing here is special
 to one: days are compared, and never taken apart; truth values are compared with TRUE.
 """
@@ -8,7 +9,6 @@ from datetime import date  # noqa: I251
 from functools import partial, reduce
 from typing import (
     Any,
-    Container,
     Dict,
     Iterable,
     Iterator,
@@ -22,8 +22,7 @@ from typing import (
 from dlt.common.utils import chunks
 from sqlglot import exp
 
-from ..settings import Stream
-from ..typing import Key, Window
+from ..typing import Key
 
 MOST_VALUES = 1_000
 """Values in one `IN (...)`: some databases take no more, and all slow down."""
@@ -108,19 +107,23 @@ def is_one_of(columns: Sequence[str], keys: Iterable[Key]) -> Iterator[Condition
         )
 
 
-def _when(condition: Condition, value: Any) -> exp.Case:
+def when(condition: Condition, value: Any) -> exp.Case:
+    """Return a value where a condition holds."""
     return exp.Case().when(condition, value)
 
 
-def _count() -> Any:
+def count() -> Any:
+    """Return the number of rows."""
     return exp.Count(this=exp.Star())
 
 
-def _sum(value: Any) -> Any:
+def sum_of(value: Any) -> Any:
+    """Return the sum of a value."""
     return exp.Sum(this=value)
 
 
-def _named(value: Any, name: str) -> Any:
+def named(value: Any, name: str) -> Any:
+    """Return a value under a name."""
     return exp.alias_(value, name, quoted=True)
 
 
@@ -141,7 +144,7 @@ def counts(tables: Mapping[str, Tuple[exp.Table, Optional[Condition]]]) -> exp.Q
         tables (Mapping): Tables and conditions by name.
     """
     selects: List[exp.Query] = [
-        exp.select(_named(literal(name), "name"), _named(_count(), "found"))
+        exp.select(named(literal(name), "name"), named(count(), "found"))
         .from_(table)
         .where(condition)
         for name, (table, condition) in tables.items()
@@ -159,14 +162,14 @@ def keys(
     found = rows(table, columns, condition).group_by(*map(column, columns))
     if least < 2:
         return found
-    return found.having(exp.GTE(this=_count(), expression=literal(least)))
+    return found.having(exp.GTE(this=count(), expression=literal(least)))
 
 
 def total(
     table: exp.Table, amount: str, condition: Optional[Condition] = None
 ) -> exp.Select:
     """Return the statement for the sum of a column."""
-    return exp.select(_sum(column(amount))).from_(table).where(condition)
+    return exp.select(sum_of(column(amount))).from_(table).where(condition)
 
 
 def figures(
@@ -187,191 +190,20 @@ def figures(
         condition (Optional[Condition]): A condition on the rows.
     """
     tallies = [
-        _sum(_when(exp.and_(*(equals(n, v) for n, v in holds.items())), 1).else_("0"))
+        sum_of(when(exp.and_(*(equals(n, v) for n, v in holds.items())), 1).else_("0"))
         if holds
-        else _count()
+        else count()
         for holds in counted
     ]
-    sums = [_sum(column(amount)) for amount in amounts]
+    sums = [sum_of(column(amount)) for amount in amounts]
     condition = exp.and_(condition, is_not_null(day)) if condition else is_not_null(day)
     selected = exp.select(column(day), *tallies, *sums).from_(table)
     return selected.where(condition).group_by(column(day))
 
 
-def groups(
-    table: exp.Table,
-    stream: Stream,
-    subjects: Sequence[str],
-    windows: Sequence[Window],
-    there: Container[str],
-    condition: Optional[Condition] = None,
-) -> exp.Select:
-    """Return the statement for what reports sum up, by window and subjects.
-
-    The first column is the number of the window in `windows`, null for days in none.
-    Then come the subjects, the number of rows, whether a timer runs, the last change,
-    and sums: all, billable, billable in money, not invoiced, not invoiced in money.
-
-    Args:
-        table (exp.Table): The table of time entries or expenses.
-        stream (Stream): Time entries or expenses.
-        subjects (Sequence[str]): Columns by which reports group.
-        windows (Sequence[Window]): The windows of the reports.
-        there (Container[str]): The columns that the table has.
-        condition (Optional[Condition]): A condition on the rows.
-    """
-    case = exp.Case()
-    for number, (first, last) in enumerate(windows):
-        inside = is_in({"from": first, "to": last}, stream.dated)
-        case = case.when(inside, literal(number))
-    wanted = (stream.amount, "billable_rate", "billable", "is_billed", "is_running")
-    found = [name for name in (*wanted, "updated_at") if name in there]
-    inner = exp.select(
-        _named(case if windows else exp.null(), "w"), *map(column, [*subjects, *found])
-    )
-    amount = column(stream.amount, "g")
-    money = (
-        amount * column("billable_rate", "g") if "billable_rate" in there else amount
-    )
-    billable = _true("billable", there)
-    unbilled = [*billable, *_true("is_billed", there, False)]
-    sums = (
-        *((billable, value) for value in (amount, money)),
-        *((unbilled, value) for value in (amount, money)),
-    )
-    running = _true("is_running", there)
-    newest = column("updated_at", "g") if "updated_at" in there else exp.null()
-    by = [column("w", "g"), *(column(name, "g") for name in subjects)]
-    return (
-        exp.select(
-            *by,
-            _count(),
-            exp.Max(this=_when(exp.and_(*running), 1).else_("0"))
-            if running
-            else literal(0),
-            exp.Max(this=newest) if newest != exp.null() else exp.null(),
-            _sum(amount.copy()),
-            *(
-                _sum(_when(exp.and_(*which), value.copy()) if which else value.copy())
-                for which, value in sums
-            ),
-        )
-        .from_(inner.from_(table).where(condition).subquery("g"))
-        .group_by(*(each.copy() for each in by))
-    )
-
-
-def _true(name: str, there: Container[str], value: bool = True) -> List[Condition]:
-    """Return the condition that a column holds a truth value; none if there is none."""
-    held = column(name, "g").eq(exp.Boolean(this=value))
-    return [held] if name in there else []
-
-
-def invoiced(items: exp.Table, invoices: exp.Select) -> exp.Select:
-    """Return the statement for what was invoiced of each project.
-
-    Args:
-        items (exp.Table): The table of line items.
-        invoices (exp.Select): The ids of the invoices that count.
-    """
-    project = column("project__id")
-    return (
-        exp.select(project, _sum(column("amount")))
-        .from_(items)
-        .where(column("_dlt_parent_id").isin(query=invoices))
-        .group_by(project.copy())
-    )
-
-
 def below(rows_above: exp.Select) -> Condition:
     """Return the condition that a row is in a list of the rows of a statement."""
     return column("_dlt_parent_id").isin(query=rows_above)
-
-
-# ----------------------------------------------------------------- history
-
-
-def changed_versions(
-    records: exp.Select,
-    versions: Optional[exp.Table],
-    columns: Mapping[str, bool],
-) -> exp.Select:
-    """Return the statement for the records that are not as their last version.
-
-    Args:
-        records (exp.Select): The records.
-        versions (Optional[exp.Table]): The table of versions; None if there is none.
-        columns (Mapping[str, bool]): The columns of a record, and whether the table of
-            versions has them.
-
-    Returns:
-        exp.Select: The columns of the record, and `updated_at` of its last version.
-    """
-    new = {name: column(name, "r") for name in columns}
-    if versions is None:
-        return exp.select(*new.values(), exp.null()).from_(records.subquery("r"))
-    differs = [
-        condition
-        for name, there in columns.items()
-        for condition in (_differs(name) if there else [is_not_null(name, "r")])
-    ]
-    return (
-        exp.select(*(each.copy() for each in new.values()), column("updated_at", "v"))
-        .from_(records.subquery("r"))
-        .join(
-            _last_versions(versions),
-            on=column("id", "v").eq(column("id", "r")),
-            join_type="left",
-        )
-        .where(exp.or_(is_not_null(MARKED, "v"), *differs))
-    )
-
-
-def deleted_versions(
-    records: exp.Select, versions: exp.Table, columns: Mapping[str, bool]
-) -> exp.Select:
-    """Return the statement for the last versions of records that are not there now.
-
-    The arguments, and the columns, are those of `changed_versions`.
-    """
-    return (
-        exp.select(
-            *(column(n, "v") if there else exp.null() for n, there in columns.items()),
-            column("updated_at", "v"),
-        )
-        .from_(_last_versions(versions))
-        .join(
-            records.subquery("r"),
-            on=column("id", "r").eq(column("id", "v")),
-            join_type="left",
-        )
-        .where(exp.and_(is_null("id", "r"), is_null(MARKED, "v")))
-    )
-
-
-def how_many(statement: exp.Select) -> exp.Select:
-    """Return the statement for how many rows another one gives."""
-    counted = statement.copy()
-    counted.set("expressions", [_count()])
-    return counted
-
-
-def _last_versions(versions: exp.Table) -> exp.Subquery:
-    newest = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[column("id")],
-        order=exp.Order(expressions=[exp.Ordered(this=column("seen_at"), desc=True)]),
-    )
-    every = exp.Column(this=exp.Star(), table=exp.to_identifier("t"))
-    numbered = exp.select(every, _named(newest, "n")).from_(versions).subquery("l")
-    return exp.select("l.*").from_(numbered).where(column("n", "l").eq(1)).subquery("v")
-
-
-def _differs(name: str) -> Iterator[Condition]:
-    """Yield the conditions of which one holds where a record is not as its version."""
-    yield exp.NEQ(this=column(name, "r"), expression=column(name, "v"))
-    yield exp.and_(is_null(name, "r"), is_not_null(name, "v"))
-    yield exp.and_(is_not_null(name, "r"), is_null(name, "v"))
 
 
 # ------------------------------------------------------------------- files

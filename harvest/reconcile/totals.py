@@ -223,9 +223,10 @@ def currencies(
         for group in groups
         if (client := clients.get(group.subjects.get("client")))
     }
-    # what is listed without entries has no group
-    odd = expected - here if report.billable_only else expected ^ here
-    return {(key, "currency"): Decimal(1) for key, _ in odd} if clients else {}
+    if report.billable_only or not clients:
+        # each of its rows names its client
+        return {}
+    return {(key, "currency"): Decimal(1) for key, _ in expected ^ here}
 
 
 def _named_otherwise(row: Row, facts: Facts) -> Iterator[str]:
