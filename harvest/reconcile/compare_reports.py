@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 
 from ..api.pagination import pages
 from ..streams.reports import window_params
+from ..streams.tables import owned
 from ..typing import Rows, Window
 from .comparable import moment
 from .compare_rows import Stored, StreamRows
@@ -212,5 +213,5 @@ class ReportComparison(SetComparison):
         found: Rows = []
         async for page in pages(self._context.client, self._stream, params):
             self._found.read_at.setdefault(key, page.now)
-            found += [{**shared, **row} for row in page.rows]
+            found += owned(page.rows, shared)
         return found

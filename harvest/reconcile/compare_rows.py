@@ -17,6 +17,7 @@ from typing import (
 )
 
 from ..settings import STREAMS, Stream
+from ..streams.tables import Table
 from ..streams.values import storable
 from ..typing import Key, Row, Rows
 from . import sql
@@ -80,6 +81,7 @@ class StreamRows:
         self._found = found
         self._stream = STREAMS[found.stream]
         self._table = found.table
+        self._to = Table(found.table, {}, takes_arrow=False)
         self._stored = job.stored
         self._context = job.context
         schema = job.stored.schema
@@ -149,7 +151,7 @@ class StreamRows:
     def _form_of(self, row: Row) -> Form:
         """Return the form of a row of Harvest, laid out in tables as in a load."""
         schema = self._stored.schema
-        fitted = next(iter(storable(schema, self._stream, [row])), row)
+        fitted = next(iter(storable(schema, self._stream, [row], self._to)), row)
         pieces = schema.normalize_data_item(fitted, "", self._table)
         return self._form((table, dict(each)) for (table, *_), each in pieces)
 

@@ -23,6 +23,7 @@ from ..api.pagination import all_rows, pages
 from ..settings import STREAMS
 from ..streams.children import has_children, questions_of, rows_below
 from ..streams.due import years_due
+from ..streams.tables import owned
 from ..typing import Key, Rows
 from . import sql
 from .comparable import as_day
@@ -117,7 +118,7 @@ class SetComparison(StreamRows):
             return [{**(await self._context.company())}]
         shared = self.shared(key)
         rows = await all_rows(self._context.client, self._stream, shared)
-        return [{**row, **shared} for row in rows]
+        return owned(rows, shared)
 
 
 class ChildComparison(SetComparison):
@@ -190,4 +191,4 @@ class ChildComparison(SetComparison):
         if rows is None and stream.optional:
             # nobody knows what an account without the section answers
             return None
-        return [{**shared, **row} for row in rows or []]
+        return owned(rows or [], shared)

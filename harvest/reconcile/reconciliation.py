@@ -8,9 +8,9 @@ from dlt.extract import DltSource
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import STREAMS, Stream
-from ..streams.children import listing_name
 from ..streams.context import SEES_LESS, lacking, refusal
 from ..streams.due import sees_as_much
+from ..streams.read import listing_name
 from .compare_lists import ListComparison
 from .compare_reports import ReportComparison
 from .compare_sets import ChildComparison, SetComparison
@@ -83,7 +83,7 @@ class Reconciliation:
         resources = self._job.source.resources
         if stream.name not in self._job.stored.tables:
             return "its rows themselves tell which table they go to"
-        reads = (stream.name, f"{listing_name(stream)}", f"{stream.parent}_listing")
+        reads = (stream.name, listing_name(stream), f"{stream.parent}_listing")
         limits = [resources[name].limit for name in reads if name in resources]
         return "add_limit ends it early" if any(limits) else ""
 

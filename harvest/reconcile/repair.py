@@ -191,7 +191,8 @@ class StreamRepair(StreamRows):
         if stream.report and self._is_delta:
             resource = dlt.current.source().resources[stream.name]
             delta.replace_windows(resource, self._found.windows)
+        schema = dlt.current.source_schema()
         for page in chunks(rows, PER_PAGE):
-            fitted = storable(dlt.current.source_schema(), stream, list(page))
+            fitted = storable(schema, stream, list(page), self._to)
             identify = self._is_delta and stream.parent
             yield delta.identified(stream, fitted) if identify else fitted

@@ -15,7 +15,7 @@ from dlt.extract.items_transform import LimitItem, MetricsItem
 from ..api.decoding import identifies
 from ..settings import Stream
 from ..streams.dlt_internals import steps_of
-from ..streams.tables import ToTable
+from ..streams.rows import ToTable
 from ..streams.values import value_at
 from ..typing import Key, Row, Rows
 
