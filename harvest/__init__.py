@@ -27,7 +27,7 @@ def harvest_source(
     end_date: Optional[str] = None,
     report_period: str = "year",
     report_lookback_days: int = 90,
-    include_fixed_fee: bool = False,
+    include_fixed_fee: Optional[bool] = None,
     substream_refresh_hours: float = 24,
     on_forbidden: str = "skip",
     table_format: Optional[str] = None,
@@ -68,8 +68,9 @@ def harvest_source(
             `quarter` or `month` of the calendar.
         report_lookback_days (int): Each run reads a window again until so many days
             after its end.
-        include_fixed_fee (bool): The time and uninvoiced reports count the fees of
-            fixed-fee projects as billable amounts, which are 0 otherwise.
+        include_fixed_fee (Optional[bool]): Whether reports count the fees of fixed-fee
+            projects. Left out, Harvest decides: the time reports do not, and
+            `uninvoiced` does. With True or False, both are asked for the same.
         substream_refresh_hours (float): Each run reads what is below new and changed
             invoices, estimates and users, and what is below all of them after so many
             hours; 0 means in each run.

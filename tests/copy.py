@@ -279,8 +279,9 @@ def truth(account: Account, stream: str, period: str = "year") -> Table:
     elif kind == "report":
         dated = account.rows("time_entries") + account.rows("expenses")
         days = [date.fromisoformat(row["spent_date"]) for row in dated]
-        today = date.today() + timedelta(days=1)
-        for start, end in report_windows(period, min([*days, today]), max([*days, today])):
+        tomorrow = date.today() + timedelta(days=1)
+        windows = {report_windows(period, day, day)[0] for day in (*days, tomorrow)}
+        for start, end in sorted(windows):
             for row in account.rows(stream, from_=start, to=end, exact=True):
                 rows.append({"period_start": str(start), "period_end": str(end), **row})
     elif kind == "yearly":

@@ -18,8 +18,8 @@ from ..streams import due
 from ..streams.children import due_of, has_children, questions_of
 from ..streams.context import Context, context_of, lacking, refusal
 from ..streams.lists import backfilled_days
-from ..streams.reports import known_windows
-from ..typing import Row
+from ..streams.reports import known_windows, months_with_rows
+from ..typing import Row, Window
 
 
 class Planned(NamedTuple):
@@ -132,10 +132,10 @@ class _Planner:
 
     @property
     def names(self) -> Set[str]:
-        """Return the streams that are read, some only for their first and last day."""
+        """Return the streams that are read, some only for their months."""
         reports = any(STREAMS[name].report for name in self.selected)
-        known = self.state.get("spent_dates", {})
-        return self.selected | ({*REPORTED} - {*known} if reports else set())
+        asked = {each for each in REPORTED if self._known_months(each) is None}
+        return self.selected | (asked if reports else set())
 
     async def plan(self) -> List[Planned]:
         """Return what would be read of each stream."""
@@ -179,9 +179,10 @@ class _Planner:
         reads, filters = self._questions(stream)
         found = _counted(stream, reads, [await self._ask(stream, f) for f in filters])
         if not family:
-            # the newest is on the first page, and the oldest on the last one
-            reads, requests = "first and last day, for reports", min(found.requests, 2)
-            return [Planned(stream.name, reads, None, requests)]
+            # one for each window, and one that finds no older row
+            windows = self._wanted(await self._months(stream))
+            reads = "months with rows, for reports"
+            return [Planned(stream.name, reads, None, len(windows) + 1)]
         if stream not in family:
             found = found._replace(reads=f"{reads}, for what is below", rows=None)
         below = [await self._below(stream, each) for each in family if each.parent]
@@ -225,27 +226,32 @@ class _Planner:
 
     async def _report(self, stream: Stream) -> Planned:
         context, today = self.context, date.today()
-        spans = [await self._days(STREAMS[name]) for name in REPORTED]
-        days = due.days_covered(spans, context.start_date, today)
-        wanted = due.report_windows(context.report_period, *days)
+        months = [await self._months(STREAMS[name]) for name in REPORTED]
+        wanted = self._wanted(set().union(*months))
         known = known_windows(context, stream, self._known(stream))
         asked = due.windows_due(wanted, known, today, context.report_lookback_days)
         span = f"from {wanted[0][0]} to {wanted[-1][1]}"
         reads = f"{len(asked)} of {len(wanted)} windows {span}"
         return Planned(stream.name, reads, None, len(asked))
 
-    async def _days(self, stream: Stream) -> due.Span:
-        """Return the first and last day of a list, as they are once it was read."""
-        known: due.Span = self.state.get("spent_dates", {}).get(stream.name)
-        if stream.name not in self.names or await self.context.lacks(stream):
-            return known
+    def _wanted(self, months: Set[str]) -> List[Window]:
+        """Return the windows of reports in which there are rows."""
+        context, today = self.context, date.today()
+        return due.windows_wanted(
+            context.report_period, months, context.start_date, today
+        )
+
+    def _known_months(self, name: str) -> Optional[Set[str]]:
+        return due.known_months(self.state, name, date.today())
+
+    async def _months(self, stream: Stream) -> Set[str]:
+        """Return the months in which a list has rows, as they are once it was read."""
+        known = self._known_months(stream.name)
+        if stream.name not in self.selected or known is None:
+            return await months_with_rows(self.context, stream, known)
         try:
             page = await self._ask(stream, {"updated_since": self._since(stream)})
-            rows = page.rows
-            if page.next_url and page.last_url:
-                last = await self.context.page_of(stream, path=page.last_url)
-                rows = [*rows, *last.rows]
-            return due.widened(None, rows, stream.dated, known)
+            return known | due.months_in(page.rows, stream.dated)
         except AccessRefused:
             return known
 

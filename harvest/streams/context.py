@@ -36,7 +36,8 @@ class Context:
         report_lookback_days (int): Days after its end in which a window is read again.
         substream_refresh_hours (float): Hours until the children of all parents are
             due.
-        include_fixed_fee (bool): Reports count the fees of fixed-fee projects.
+        include_fixed_fee (Optional[bool]): Reports count fixed fees; None leaves it to
+            Harvest.
         on_forbidden (str): `skip` or `raise`.
         delta (bool): Tables are Delta Lake's.
         source_id (str): Tells this source from others.
@@ -50,7 +51,7 @@ class Context:
     report_period: str
     report_lookback_days: int
     substream_refresh_hours: float
-    include_fixed_fee: bool
+    include_fixed_fee: Optional[bool]
     on_forbidden: str
     delta: bool
     _run: Optional[Run] = None

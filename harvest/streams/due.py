@@ -5,12 +5,13 @@ State goes in, and since when, which parents or which windows are due comes out.
 
 import calendar
 from datetime import date, datetime, timedelta  # noqa: I251
-from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Set
 
 from ..typing import Row, Rows, Window
 
-Span = Optional[Tuple[str, str]]
-"""The oldest and newest day of some rows; None if there is no row."""
+MOST_YEARS_AGO = 50
+MOST_YEARS_AHEAD = 5
+"""Reports leave out rows that are dated further away."""
 
 
 class ParentsDue(NamedTuple):
@@ -82,31 +83,65 @@ def earliest(due: Iterable[ParentsDue], start: Optional[str]) -> Optional[str]:
     return second_before(since) or start
 
 
-def widened(span: Span, rows: Rows, column: str, other: Span = None) -> Span:
-    """Return the oldest and newest day of two spans and of some rows."""
-    days = [day for row in rows if (day := _day(row.get(column)))]
-    days += [*(span or ()), *(other or ())]
-    return (min(days), max(days)) if days else None
+def months_in(rows: Rows, column: str) -> Set[str]:
+    """Return the months in which rows are dated; what is no date is passed over.
+
+    >>> months_in([{"spent_date": "2024-05-02"}, {"spent_date": "soon"}], "spent_date")
+    {'2024-05'}
+    """
+    return {day[:7] for row in rows if (day := _day(row.get(column)))}
 
 
-def days_covered(spans: Iterable[Span], start: Optional[str], today: date) -> Window:
-    """Return the first and last day that reports cover.
+def months_between(first: str, last: str) -> Set[str]:
+    """Return all months from one to another, both included.
+
+    >>> sorted(months_between("2023-12", "2024-01"))
+    ['2023-12', '2024-01']
+    """
+    days = (date.fromisoformat(f"{each}-01") for each in (first, last))
+    return {str(window[0])[:7] for window in report_windows("month", *days)}
+
+
+def known_months(state: Row, name: str, today: date) -> Optional[Set[str]]:
+    """Return the months in which a list has rows; None if nobody has looked yet.
 
     Args:
-        spans (Iterable[Span]): Of time entries and expenses.
-        start (Optional[str]): The source's `start_date`.
+        state (Dict[str, Any]): What the last run of the source left behind.
+        name (str): The list.
+        today (date): Today.
+    """
+    if name in (months := state.get("months", {})):
+        return {*months[name]}
+    # older versions knew the first and the last day
+    if span := state.get("spent_dates", {}).get(name):
+        first = max(span[0], str(date(today.year - MOST_YEARS_AGO, 1, 1)))
+        last = min(span[1], str(date(today.year + MOST_YEARS_AHEAD, 12, 31)))
+        return months_between(first[:7], last[:7])
+    return None
+
+
+def windows_wanted(
+    period: str, months: Iterable[str], start: Optional[str], today: date
+) -> List[Window]:
+    """Return the windows of reports in which there are rows, and the present one.
+
+    Args:
+        period (str): `year`, `quarter` or `month`.
+        months (Iterable[str]): The months with time entries or expenses.
+        start (Optional[str]): The source's `start_date`, in the first window.
         today (date): Today.
     """
     # one day on, where it is tomorrow already
     tomorrow = today + timedelta(days=1)
-    days = [date.fromisoformat(day) for span in spans if span for day in span]
-    days = [min(days), max(days)] if days else []
-    if days and start:
-        days[0] = max(days[0], date.fromisoformat(start[:10]))
-    # a slip of the pen, such as the year 0203, is not worth a report for each year
-    oldest, newest = (date(today.year + years, 1, 1) for years in (-50, 5))
-    days = [min(max(day, oldest), newest) for day in days]
-    return min([*days[:1], tomorrow]), max([*days, tomorrow])
+    days = [date.fromisoformat(f"{month}-01") for month in months]
+    found = {
+        report_windows(period, day, day)[0]
+        for day in (tomorrow, *days)
+        # a slip of the pen, such as the year 0203 or 9999, is no time of work
+        if today.year - MOST_YEARS_AGO <= day.year <= today.year + MOST_YEARS_AHEAD
+    }
+    begun = date.fromisoformat(start[:10]) if start else date.min
+    return sorted(each for each in found if each[1] >= min(begun, tomorrow))
 
 
 def report_windows(period: str, first: date, last: date) -> List[Window]:

@@ -1,6 +1,7 @@
 """Lists, what is replaced as a whole, and backfills."""
 
 from datetime import date, timedelta  # noqa: I251
+from typing import Set
 
 import dlt
 
@@ -10,7 +11,7 @@ from ..settings import REPORTED, Stream
 from ..typing import Items, Window
 from .context import Context
 from .cursor import Cursor
-from .due import Span, widened, years_due
+from .due import known_months, months_in, years_due
 from .run import Run
 from .tables import owned, tombstone
 
@@ -21,19 +22,23 @@ INTERVAL = "interval"
 async def changed_rows(context: Context, run: Run, stream: Stream) -> Items:
     """Yield the rows of a list that are new or changed since the last run."""
     cursor = Cursor(run.state_of(stream.name), context.start_of(stream))
-    span: Span = None
+    months: Set[str] = set()
     since, now = cursor.since, ""
     stamp = "updated_at" if since else "created_at"
     async for page in pages(context.client, stream, {"updated_since": since}, stamp):
         now = now or page.now
         if stream.name in REPORTED:
-            span = widened(span, page.rows, stream.dated)
+            months |= months_in(page.rows, stream.dated)
         yield cursor.new(page.rows, now)
     if not run.is_limited(stream.name):
         cursor.note()
     if stream.name in REPORTED:
-        known = run.state.setdefault("spent_dates", {})
-        known[stream.name] = widened(span, [], stream.dated, known.get(stream.name))
+        if since or run.is_limited(stream.name):
+            known = known_months(run.state, stream.name, date.today())
+            months |= known or set()
+        else:
+            run.whole.add(stream.name)
+        run.state.setdefault("months", {})[stream.name] = sorted(months)
 
 
 async def whole_rows(context: Context, run: Run, stream: Stream) -> Items:

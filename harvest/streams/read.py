@@ -23,7 +23,7 @@ from .lists import (
     whole_rows,
     yearly_rows,
 )
-from .reports import report_rows, reported_days
+from .reports import report_rows, reported_windows
 from .run import Run
 
 READERS: Dict[str, Callable[[Context, Run, Stream], Items]] = {
@@ -40,7 +40,7 @@ READERS_FROM: Dict[str, Callable[[Any, Context, Run, Stream], Items]] = {
 }
 """What reads the streams of a kind that something else is read for first."""
 
-DAYS = "reported_days"
+WINDOWS = "reported_windows"
 
 
 def listing_name(parent: Stream) -> str:
@@ -61,7 +61,7 @@ def read(context: Context, stream: Stream) -> Items:
 
 
 def read_from(item: Any, context: Context, stream: Stream) -> Items:
-    """Read what is due of a stream for a page of parents, or for the days of reports.
+    """Read what is due of a stream for a page of parents, or for windows of reports.
 
     It returns a generator and is none, so that nothing here holds on to the page.
     """
@@ -77,9 +77,9 @@ def read_listing(context: Context, parent: Stream) -> Items:
     return _read(context, run, parent, pages, FAMILIES[parent.name])
 
 
-def read_days(context: Context) -> Items:
-    """Read the days that reports cover."""
-    return reported_days(context, context.begin(DAYS))
+def read_windows(context: Context) -> Items:
+    """Read the windows that reports cover."""
+    return reported_windows(context, context.begin(WINDOWS))
 
 
 async def _read(

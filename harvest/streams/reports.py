@@ -1,16 +1,23 @@
 """Reports, in windows of time, each of which replaces what was stored of it before."""
 
 from contextlib import aclosing
-from datetime import date  # noqa: I251
-from typing import Dict, List, NamedTuple, Sequence
+from datetime import date, timedelta  # noqa: I251
+from typing import List, NamedTuple, Optional, Sequence, Set
 
-from ..api.pagination import all_rows, follow, in_order
+from ..api.pagination import all_rows, in_order
 from ..exceptions import AccessRefused
 from ..settings import REPORTED, STREAMS, Stream
 from ..typing import Items, Row, Rows, Window
 from . import delta
 from .context import Context
-from .due import Span, days_covered, report_windows, widened, windows_due
+from .due import (
+    known_months,
+    months_between,
+    months_in,
+    report_windows,
+    windows_due,
+    windows_wanted,
+)
 from .run import Run
 from .tables import owned, tombstone
 
@@ -18,58 +25,80 @@ WAIT = 0.02
 """Seconds for which the reports wait for the lists, before dlt looks at those again."""
 
 
-class ReportedDays(NamedTuple):
-    """The days that reports cover, on their way to the reports."""
+class ReportedWindows(NamedTuple):
+    """The windows that reports cover, on their way to the reports."""
 
     run: Run
-    first: date
-    last: date
+    wanted: List[Window]
 
 
-async def reported_days(context: Context, run: Run) -> Items:
-    """Yield the first and last day, once the lists have been read that have them."""
-    known: Dict[str, Span] = run.state.setdefault("spent_dates", {})
+async def reported_windows(context: Context, run: Run) -> Items:
+    """Yield the windows with rows, once the lists have been read that have them."""
+    months: Set[str] = set()
+    today = date.today()
     for name in REPORTED:
-        # a row that this run reads may be older or newer than all before
+        # this run may read a row of a month in which there was none before
         while name in run.selected and not run.is_limited(name):
             if await run.has_ended(name, WAIT):
                 break
             # dlt reads only so many resources at a time: the list may wait for this one
             yield None
-        if name not in known:
-            known[name] = await span_of(context, STREAMS[name])
-    first, last = days_covered(known.values(), context.start_date, date.today())
-    yield ReportedDays(run, first, last)
+        found = known_months(run.state, name, today)
+        if name not in run.whole:
+            found = await months_with_rows(context, STREAMS[name], found)
+        months |= found or set()
+        run.state.setdefault("months", {})[name] = sorted(found or ())
+    period, start = context.report_period, context.start_date
+    yield ReportedWindows(run, windows_wanted(period, months, start, today))
 
 
-async def span_of(context: Context, stream: Stream) -> Span:
-    """Return the oldest and newest day of a list that is sorted by it."""
+async def months_with_rows(
+    context: Context, stream: Stream, known: Optional[Set[str]]
+) -> Set[str]:
+    """Return the months in which a list, newest first, has rows.
+
+    A mistyped date in the future is corrected one day, which no run notices: while one
+    is known, Harvest is asked for the newest row.
+
+    Args:
+        context (Context): The account.
+        stream (Stream): The list.
+        known (Optional[Set[str]]): Those that are known; None if nobody has looked.
+    """
+    present = str(date.today() + timedelta(days=1))[:7]
+    if known is not None and max(known, default="") <= present:
+        return known
+    found: Set[str] = set()
+    last: Optional[date] = None
     try:
-        if await context.lacks(stream):
-            return None
-        page = await context.client.page(stream, params={})
-        span = widened(None, page.rows, stream.dated)
-        if not page.next_url:
-            return span
-        if page.last_url:
-            page = await context.client.page(stream, page.last_url)
-        async for each in follow(context.client, stream, page):
-            span = widened(span, each.rows, stream.dated)
-        return span
+        while not await context.lacks(stream):
+            page = await context.page_of(stream, {"per_page": 1, "to": last})
+            newest = max(months_in(page.rows, stream.dated), default="")
+            if known is not None:
+                return {each for each in known if each <= max(newest, present)}
+            if not newest or newest in found:
+                break
+            # all months of the window: it may be of another length one day
+            day = date.fromisoformat(f"{newest}-01")
+            first = report_windows(context.report_period, day, day)[0][0]
+            found |= months_between(str(first)[:7], newest)
+            if first == date.min or not page.next_url:
+                break
+            last = first - timedelta(days=1)
     except AccessRefused:
-        return None
+        pass
+    return found if known is None else known
 
 
 async def report_rows(
-    days: ReportedDays, context: Context, run: Run, stream: Stream
+    windows: ReportedWindows, context: Context, run: Run, stream: Stream
 ) -> Items:
     """Yield the rows of the windows that are due, which replace those of the same."""
-    state = run.state_of(stream.name)
-    wanted = report_windows(context.report_period, days.first, days.last)
+    state, wanted = run.state_of(stream.name), windows.wanted
     known = known_windows(context, stream, state)
     due = windows_due(wanted, known, date.today(), context.report_lookback_days)
     kept = [[str(day) for day in window] for window in wanted]
-    # windows of another length, from before report_period was changed
+    # windows without rows, or of another length, from before report_period was changed
     outdated = [window for window in state.get("windows", []) if window not in kept]
     read_at = state.setdefault("read_at", {})
     for window in outdated:
@@ -83,7 +112,7 @@ async def report_rows(
         yield [tombstone(stream, dict(zip(stream.merge_key, window, strict=True)))]
     yield []
     state["windows"] = kept
-    state["include_fixed_fee"] = context.include_fixed_fee
+    state["include_fixed_fee"] = _fees(stream, context.include_fixed_fee)
 
 
 async def _windows(
@@ -113,16 +142,23 @@ async def _windows(
 
 def known_windows(context: Context, stream: Stream, state: Row) -> List[List[str]]:
     """Return the windows that were read, with the same fees as now."""
-    before = state.get("include_fixed_fee", False)
-    if stream.fixed_fees and before != context.include_fixed_fee:
-        return []
+    before = state.get("include_fixed_fee")
+    if isinstance(before, bool):
+        # older versions did not send false
+        before = _fees(stream, before or None)
     known: List[List[str]] = state.get("windows", [])
-    return known
+    return known if before == _fees(stream, context.include_fixed_fee) else []
 
 
 def window_params(context: Context, stream: Stream, window: Window) -> Row:
     """Return the query parameters of one window of a report."""
-    params: Row = {"from": window[0], "to": window[1]}
-    if stream.fixed_fees and context.include_fixed_fee:
-        params["include_fixed_fee"] = "true"
-    return params
+    fees = _fees(stream, context.include_fixed_fee)
+    named = {"include_fixed_fee": fees} if fees else {}
+    return {"from": window[0], "to": window[1], **named}
+
+
+def _fees(stream: Stream, included: Optional[bool]) -> Optional[str]:
+    """Return what a report is asked about fixed fees; None leaves it to Harvest."""
+    if included is None or not stream.fixed_fees:
+        return None
+    return str(included).lower()

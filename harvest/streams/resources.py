@@ -8,7 +8,7 @@ from dlt.extract import DltResource
 from ..settings import FAMILIES, STREAMS, Stream
 from . import delta
 from .context import Context
-from .read import DAYS, listing_name, read, read_days, read_from, read_listing
+from .read import WINDOWS, listing_name, read, read_from, read_listing, read_windows
 from .rows import ToTable
 from .tables import hints
 
@@ -16,14 +16,14 @@ from .tables import hints
 def feeding_resources(context: Context) -> Dict[str, DltResource]:
     """Return the resources that are read once for several streams, and are no tables.
 
-    A list with others below it is read for its own table and for those. The days that
-    time entries and expenses cover are found once for all reports.
+    A list with others below it is read for its own table and for those. The
+    windows with time entries or expenses are found once for all reports.
     """
     if context.end_date:
         return {}
-    days = dlt.resource(read_days, name=DAYS, selected=False)(context)
+    windows = dlt.resource(read_windows, name=WINDOWS, selected=False)(context)
     return {
-        DAYS: days,
+        WINDOWS: windows,
         **{
             name: dlt.resource(
                 read_listing, name=listing_name(STREAMS[name]), selected=False
@@ -43,7 +43,7 @@ def resource_of(
         stream (Stream): The stream.
         feeding (Dict[str, DltResource]): What `feeding_resources` returned.
     """
-    feed = feeding.get(stream.parent or (DAYS if stream.report else stream.name))
+    feed = feeding.get(stream.parent or (WINDOWS if stream.report else stream.name))
     declared = (
         dlt.resource(read, **hints(stream))
         if feed is None

@@ -28,6 +28,7 @@ class Run:
         tables (Dict[str, Table]): The tables that rows go to, by stream.
         skipped (Dict[str, str]): Streams that are left out, and why.
         begun (Set[str]): Resources that it has begun to read.
+        whole (Set[str]): Lists of which it has read all rows.
     """
 
     requests_before: int
@@ -37,6 +38,7 @@ class Run:
     tables: Dict[str, Table] = field(default_factory=dict)
     skipped: Dict[str, str] = field(default_factory=dict)
     begun: Set[str] = field(default_factory=set)
+    whole: Set[str] = field(default_factory=set)
     _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
     _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
 

@@ -138,23 +138,6 @@ def test_a_negative_number_is_refused(copy: Copy, name: str) -> None:
         copy.source(**{name: -1})
 
 
-@pytest.mark.long
-def test_fixed_fees(server: Server) -> None:
-    """Harvest's own default, unless asked for; then the stored windows are read again."""
-    copy = Copy(server)
-    reports = [name for name, stream in STREAMS.items() if stream.fixed_fees]
-    copy.run(*reports, report_lookback_days=0)
-    assert not [record for record in server.requests if "include_fixed_fee" in record.query]
-    copy.run(*reports, report_lookback_days=0)
-    settled = len(copy.requests())
-    copy.run(*reports, report_lookback_days=0, include_fixed_fee=True)
-    assert len(copy.requests()) > settled
-    asked = [record for record in server.requests if record.path.startswith("/reports/")]
-    assert {record.query["include_fixed_fee"] for record in asked} == {"true"}
-    copy.run(*reports, report_lookback_days=0, include_fixed_fee=True)
-    assert len(copy.requests()) == settled
-
-
 @pytest.mark.parametrize(
     "streams", [("time_clients",), ("clients", "invoices", "invoice_payments", "pto_balances")]
 )

@@ -2,21 +2,23 @@
 
 import itertools
 from datetime import date, datetime, timedelta, timezone
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Set
 
 import pytest
 
 from harvest.streams.due import (
     ParentsDue,
     cursor_of,
-    days_covered,
     earliest,
+    known_months,
+    months_between,
+    months_in,
     parents_due,
     report_windows,
     second_before,
     sees_as_much,
-    widened,
     windows_due,
+    windows_wanted,
     years_due,
 )
 
@@ -95,35 +97,58 @@ def test_earliest(
 
 
 @pytest.mark.parametrize(
-    ("span", "days", "other", "expected"),
+    ("days", "expected"),
     [
-        (None, [], None, None),
-        (None, ["2024-05-02", "2024-05-01"], None, ("2024-05-01", "2024-05-02")),
-        (("2024-05-02", "2024-05-02"), ["2024-05-01"], None, ("2024-05-01", "2024-05-02")),
-        (None, ["2024-05-01"], ("2023-01-01", "2025-01-01"), ("2023-01-01", "2025-01-01")),
+        ([], set()),
+        (["2024-05-02", "2024-05-01", "2023-01-31"], {"2024-05", "2023-01"}),
+        (["9999-12-31", "0026-05-01"], {"9999-12", "0026-05"}),
         # what is no date is passed over
-        (None, [None, "soon", "2024-02-31", 5, "2024-05-01"], None, ("2024-05-01", "2024-05-01")),
+        ([None, "soon", "2024-02-31", 5, "2024-05-01"], {"2024-05"}),
     ],
 )
-def test_widened(span: Any, days: List[Any], other: Any, expected: Any) -> None:
-    rows = [{"spent_date": day} for day in days]
-    assert widened(span, rows, "spent_date", other) == expected
+def test_months_in(days: List[Any], expected: Set[str]) -> None:
+    assert months_in([{"spent_date": day} for day in days], "spent_date") == expected
 
 
 @pytest.mark.parametrize(
-    ("spans", "start", "expected"),
+    ("state", "expected"),
     [
-        ([], None, ("2026-03-11", "2026-03-11")),
-        ([None, None], None, ("2026-03-11", "2026-03-11")),
-        ([("2024-05-01", "2025-01-01")], None, ("2024-05-01", "2026-03-11")),
-        ([("2024-05-01", "2027-01-01"), None], None, ("2024-05-01", "2027-01-01")),
-        ([("2024-05-01", "2025-01-01")], "2024-08-01T00:00:00Z", ("2024-08-01", "2026-03-11")),
-        # slips of the pen
-        ([("0203-05-01", "9999-12-31")], None, ("1976-01-01", "2031-01-01")),
+        ({}, None),
+        ({"months": {"expenses": ["2024-01"]}}, None),
+        ({"months": {"time_entries": []}}, set()),
+        ({"months": {"time_entries": ["2024-01"]}}, {"2024-01"}),
+        # as older versions left it behind
+        ({"spent_dates": {"time_entries": None}}, None),
+        ({"spent_dates": {"time_entries": ["2025-12-31", "2026-01-01"]}}, {"2025-12", "2026-01"}),
+        (
+            {"spent_dates": {"time_entries": ["0203-05-01", "9999-12-31"]}},
+            months_between("1976-01", "2031-12"),
+        ),
     ],
 )
-def test_days_covered(spans: Any, start: Optional[str], expected: Tuple[str, str]) -> None:
-    assert tuple(map(str, days_covered(spans, start, TODAY))) == expected
+def test_known_months(state: Dict[str, Any], expected: Any) -> None:
+    assert known_months(state, "time_entries", TODAY) == expected
+
+
+@pytest.mark.parametrize(
+    ("period", "months", "start", "expected"),
+    [
+        ("month", [], None, ["2026-03-01"]),
+        ("month", ["2024-05", "2025-01"], None, ["2024-05-01", "2025-01-01", "2026-03-01"]),
+        ("month", ["2027-01"], None, ["2026-03-01", "2027-01-01"]),
+        ("month", ["2024-05", "2025-01"], "2024-08-01T00:00:00Z", ["2025-01-01", "2026-03-01"]),
+        ("year", ["2024-05", "2024-06"], "2024-08-01T00:00:00Z", ["2024-01-01", "2026-01-01"]),
+        # a start in the future
+        ("year", ["2024-05"], "2028-01-01T00:00:00Z", ["2026-01-01"]),
+        # slips of the pen
+        ("month", ["0203-05", "1924-05", "9999-12", "2204-01"], None, ["2026-03-01"]),
+    ],
+)
+def test_windows_wanted(
+    period: str, months: List[str], start: Optional[str], expected: List[str]
+) -> None:
+    found = windows_wanted(period, months, start, TODAY)
+    assert [str(first) for first, _ in found] == expected
 
 
 @pytest.mark.parametrize(
