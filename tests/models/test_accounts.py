@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harvest.history import keep_versions
 from sandbox import Account, Server
 from tests.copy import Copy
 from tests.helpers import heal
@@ -81,20 +82,18 @@ def test_what_has_not_changed_is_not_written_again(server: Server, models: Model
 def test_budgets_are_those_of_the_day_where_versions_are_kept(
     server: Server, models: Models
 ) -> None:
-    from harvest.history import keep_versions
-
     account = server.account
     project = next(
         row
         for row in account.rows("projects")
         if row["budget_by"] == "project" and row["is_active"] and not row["budget_is_monthly"]
     )
-    copy = Copy(server, dataset="harvest_data", history="projects")
+    copy = Copy(server, dataset="harvest_data")
     for budget in (500, 800):
         account.clock.advance(60)
         account.edit("projects", project["id"], budget=budget)
         copy.run()
-        keep_versions(copy.pipeline, copy.source())
+        keep_versions(copy.pipeline, copy.source(), ["projects"])
     models.dbt("run")
     rows = [row for row in models.rows("budget_burn") if row["project_id"] == project["id"]]
     assert rows
@@ -104,9 +103,7 @@ def test_budgets_are_those_of_the_day_where_versions_are_kept(
     assert (newest["budget"], newest["is_budget_of_the_day"]) == (800, True)
 
 
-def test_rates_of_exchange_of_ones_own(
-    server: Server, project: Callable[..., Models]
-) -> None:
+def test_rates_of_exchange_of_ones_own(server: Server, project: Callable[..., Models]) -> None:
     """In a dbt project that has the models as a package, from git."""
     Copy(server).begin()
     rates = "currency,valid_from,rate\nUSD,2000-01-01,0.5\nUSD,2026-01-01,0.25\nEUR,2000-01-01,9\n"
