@@ -1,6 +1,5 @@
 """Loads Harvest (https://www.getharvest.com): time, projects, people, invoices."""
 
-from types import SimpleNamespace
 from typing import Iterator, Optional
 
 import dlt
@@ -9,14 +8,15 @@ from dlt.extract import DltResource
 
 from .exceptions import HarvestError
 from .settings import BASE_URL, ID_URL, STREAMS, USER_AGENT
-from .streams.arguments import context_from
+from .streams.arguments import Settings, context_from
+from .streams.dlt_internals import named_source
 from .streams.resources import feeding_resources, resource_of
 from .streams.tables import declare_tables
 
 __all__ = ["HarvestError", "harvest_source"]
 
 
-@dlt.source(name="harvest")
+@named_source("harvest")
 def harvest_source(
     access_token: Optional[TSecretStrValue] = None,
     client_id: Optional[str] = None,
@@ -100,7 +100,29 @@ def harvest_source(
         >>> pipeline.run(harvest_source().with_resources("clients", "time_entries"))
         >>> pipeline.run(harvest_source(start_date="2024-01-01", end_date="2024-03-31"))
     """
-    context = context_from(SimpleNamespace(**locals()))
+    settings = Settings(
+        access_token=access_token,
+        client_id=client_id,
+        client_secret=client_secret,
+        refresh_token=refresh_token,
+        account_id=account_id,
+        start_date=start_date,
+        end_date=end_date,
+        report_period=report_period,
+        report_lookback_days=report_lookback_days,
+        include_fixed_fee=include_fixed_fee,
+        substream_refresh_hours=substream_refresh_hours,
+        on_forbidden=on_forbidden,
+        table_format=table_format,
+        user_agent=user_agent,
+        base_url=base_url,
+        id_url=id_url,
+        rate_limit=rate_limit,
+        rate_window=rate_window,
+        report_rate_limit=report_rate_limit,
+        report_rate_window=report_rate_window,
+    )
+    context = context_from(settings)
     declare_tables(dlt.current.source_schema())
     feeding = feeding_resources(context)
     for stream in STREAMS.values():

@@ -1,6 +1,6 @@
 """The arguments of the source: what they may be, and what is made of them."""
 
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any, Optional, Sequence
 from urllib.parse import urlsplit
 
@@ -20,11 +20,37 @@ from .lists import INTERVAL
 SIGN_IN = ("access_token", "client_id", "client_secret", "refresh_token")
 
 
-def context_from(given: SimpleNamespace) -> Context:
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of `harvest_source`, where they are explained."""
+
+    access_token: Optional[str]
+    client_id: Optional[str]
+    client_secret: Optional[str]
+    refresh_token: Optional[str]
+    account_id: Optional[str]
+    start_date: Optional[str]
+    end_date: Optional[str]
+    report_period: str
+    report_lookback_days: int
+    include_fixed_fee: bool
+    substream_refresh_hours: float
+    on_forbidden: str
+    table_format: Optional[str]
+    user_agent: str
+    base_url: str
+    id_url: str
+    rate_limit: int
+    rate_window: float
+    report_rate_limit: int
+    report_rate_window: float
+
+
+def context_from(given: Settings) -> Context:
     """Return the context of a source.
 
     Args:
-        given (SimpleNamespace): The arguments of `harvest_source`.
+        given (Settings): The arguments of `harvest_source`.
 
     Raises:
         HarvestError: An argument makes no sense.
@@ -58,7 +84,7 @@ def context_from(given: SimpleNamespace) -> Context:
     )
 
 
-def _client(given: SimpleNamespace) -> HarvestClient:
+def _client(given: Settings) -> HarvestClient:
     token, client_id, secret, refresh_token, account_id = (
         clean(_filled(getattr(given, name)) or "", name) or None
         for name in (*SIGN_IN, "account_id")

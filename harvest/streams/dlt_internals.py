@@ -1,11 +1,22 @@
 """The few things of dlt that it has no public name for, in one place to look after."""
 
-from typing import Any, List, Optional
+import inspect
+from typing import Annotated, Any, Callable, Dict, List, Optional, ParamSpec
 
 import dlt
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.base_configuration import (
+    BaseConfiguration,
+    NotResolved,
+    configspec,
+    extract_inner_hint,
+    is_secret_hint,
+)
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+from dlt.common.configuration.utils import deserialize_value
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.pipeline import PipelineContext
+from dlt.common.reflection.spec import spec_from_signature
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
 from dlt.common.schema import Schema
@@ -14,6 +25,78 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource, DltSource
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 from dlt.extract.pipe import ForkPipe
+from dlt.extract.reference import SourceFactory
+
+from ..exceptions import HarvestError
+
+P = ParamSpec("P")
+
+
+@configspec
+class NamedSettings(BaseConfiguration):
+    """Settings that count only where they name the source.
+
+    dlt looks a setting up as far as its bare name, such as BASE_URL, which other
+    programs have, too. Here, a value that is found is a default, and dlt itself, which
+    is told that there is nothing to look up, puts the arguments in its place.
+    """
+
+    @classmethod
+    def get_resolvable_fields(cls) -> Dict[str, type]:
+        """Return the settings, none of which dlt looks up."""
+        hints = super().get_resolvable_fields()
+        return {name: Annotated[hint, NotResolved()] for name, hint in hints.items()}  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        """Take what is set."""
+        for name, hint in super().get_resolvable_fields().items():
+            if (value := _named_setting(name, hint)) is not None:
+                setattr(self, name, value)
+
+
+def _named_setting(name: str, hint: Any) -> Any:
+    """Return a setting of the source that is being made; None if it is not set.
+
+    Raises:
+        HarvestError: It is a secret, and in a file that is not meant for secrets.
+    """
+    where = Container()[ConfigSectionContext]
+    top, section, source = where.sections if len(where.sections) == 3 else ("",) * 3
+    paths = dict.fromkeys([(top, section, source), (top, section), (top, source)])
+    for pipeline in dict.fromkeys([where.pipeline_name, None]) if top else ():
+        for provider in dlt.config.config_providers:
+            for path in paths:
+                value, _ = provider.get_value(name, hint, pipeline, *path)
+                # schedulers and templates leave a setting empty to unset it
+                if value is None or value == "":
+                    continue
+                if is_secret_hint(hint) and not provider.supports_secrets:
+                    raise HarvestError(
+                        f"{name} is in {provider.name}, which is not meant for"
+                        " secrets: move it to secrets.toml."
+                    )
+                return deserialize_value(name, value, extract_inner_hint(hint))
+    return None
+
+
+def named_source(
+    name: str,
+) -> Callable[[Callable[P, Any]], SourceFactory[P, DltSource]]:
+    """Return what `dlt.source` is, for a source whose settings must name it.
+
+    They are looked up under `sources.<section>.<name>`, `sources.<section>` and
+    `sources.<name>`, and each of these below the name of the pipeline.
+
+    Args:
+        name (str): Name of the source.
+    """
+
+    def decorate(function: Callable[P, Any]) -> SourceFactory[P, DltSource]:
+        signature = inspect.signature(function)
+        spec, _ = spec_from_signature(function, signature, base=NamedSettings)
+        return dlt.source(function, name=name, spec=spec)
+
+    return decorate
 
 
 def steps_of(resource: DltResource) -> List[Any]:

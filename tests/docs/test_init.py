@@ -49,6 +49,9 @@ def test_other_destinations_scaffold(tmp_path: Path, destination: str) -> None:
     assert f"destination='{destination}'" in script
     secrets = (tmp_path / ".dlt" / "secrets.toml").read_text()
     assert f"[destination.{destination}" in secrets
+    ours = secrets.split("[sources.harvest]")[1].split("[")[0]
+    names = ("access_token", "client_secret", "refresh_token")
+    assert [name for name in names if f'{name} = "<configure me>"' in ours] == [*names]
 
 
 def test_a_clone_without_symbolic_links(tmp_path: Path) -> None:
