@@ -33,7 +33,7 @@ class Settings:
     end_date: Optional[str]
     report_period: str
     report_lookback_days: int
-    include_fixed_fee: bool
+    include_fixed_fee: Optional[bool]
     substream_refresh_hours: float
     on_forbidden: str
     table_format: Optional[str]
