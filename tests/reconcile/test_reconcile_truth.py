@@ -296,24 +296,6 @@ def test_a_report_with_other_sums_than_the_entries(server: Server, by: str) -> N
     assert check(copy).equal
 
 
-@pytest.mark.long
-def test_a_report_that_harvest_sums_up_otherwise(server: Server) -> None:
-    def more(body: Dict[str, Any]) -> None:
-        for row in body["results"][:1]:
-            row["total_hours"] += 0.05
-
-    server.faults.add("/reports/time/tasks", "mutate", times=None, change=more)
-    copy = Copy(server).of("time_entries", "time_tasks", "time_team")
-    heal(copy)
-    assert differing(check(copy)) == {"time_tasks"}
-    # it is not read again in each run for that
-    heal(copy)
-    copy.server.requests.clear()
-    reads = len([path for path in copy.requests() if path == "/reports/time/tasks"])
-    repair(copy)
-    assert len([p for p in copy.requests() if p == "/reports/time/tasks"]) - reads <= 2
-
-
 @pytest.mark.parametrize(
     "some",
     [
