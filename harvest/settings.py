@@ -71,6 +71,8 @@ class Stream:
         described_by (Tuple[str, ...]): The columns that reports repeat or depend on.
         refers_to (Mapping[str, str]): Streams by the column that holds their id, whose
             deletion deletes the row as well, besides the parent.
+        part (str): A list in its rows that may be cut off, as `entries_count` tells. It
+            is whole at `/{id}/entries`, below the path.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Stream:
     report: Optional[Report] = None
     described_by: Tuple[str, ...] = ()
     refers_to: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
 
     @property
     def rows_in(self) -> str:
@@ -227,7 +230,7 @@ _ALL = (
     Stream("estimate_item_categories", "/estimate_item_categories", **_ESTIMATES),
     _pto("pto_requests", dated="start_date"),
     _pto("pto_types"),
-    _pto("pto_holiday_calendars", kind="whole"),
+    _pto("pto_holiday_calendars", kind="whole", part="entries"),
     _pto("pto_work_schedules", kind="whole"),
     _pto("pto_assignments", kind="whole", key=("user__id",)),
     _pto("pto_allocations", kind="yearly", per_year=True),

@@ -15,6 +15,9 @@ from ..typing import Row, Rows
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL cannot store, and halves of characters, which nothing can."""
 
+OWN_COLUMNS = frozenset({"deleted_at", "valid_from", "seen_at"})
+"""Columns that any table of the source may have, whatever Harvest sends."""
+
 
 class Page:
     """One answer of the API, decoded when its turn comes: as it came it is smaller.
@@ -60,7 +63,7 @@ class Page:
     @cached_property
     def rows(self) -> Rows:
         """Return the rows, or the object itself if it is a record."""
-        return find_rows(self._stream, self.body, self._record) or []
+        return set_apart(find_rows(self._stream, self.body, self._record) or [])
 
     @property
     def next_url(self) -> Optional[str]:
@@ -110,7 +113,8 @@ def decode(content: bytes) -> Any:
     Raises:
         ValueError: It is no JSON.
     """
-    if b"\\u0000" in content or b"\\ud" in content or b"\\uD" in content:
+    # `_dlt_id` and its like are dlt's own, in lists as well
+    if any(each in content for each in (b"\\u0000", b"\\ud", b"\\uD", b'"_dlt')):
         return _storable(json.loads(content, parse_float=Decimal))
     try:
         return _decoder().decode(content)
@@ -164,6 +168,22 @@ def find_rows(stream: Stream, value: Any, record: bool = False) -> Optional[Rows
     return rows
 
 
+def set_apart(rows: Rows) -> Rows:
+    """Return rows whose fields do not have the names of columns of the source's own.
+
+    A `deleted_at` of Harvest's would delete the row here.
+
+    >>> set_apart([{"id": 1, "deleted_at": "2026-03-10"}])
+    [{'id': 1, 'harvest_deleted_at': '2026-03-10'}]
+    """
+    return [
+        {f"harvest_{n}" if n in OWN_COLUMNS else n: v for n, v in row.items()}
+        if not OWN_COLUMNS.isdisjoint(row)
+        else row
+        for row in rows
+    ]
+
+
 def identifies(value: Any) -> bool:
     """Return whether a value is a number of 64 bits, or the text of one."""
     if isinstance(value, int):
@@ -200,5 +220,10 @@ def _storable(value: Any) -> Any:
     if isinstance(value, list):
         return [_storable(item) for item in value]
     if isinstance(value, dict):
-        return {_storable(name): _storable(item) for name, item in value.items()}
+        return {_name(name): _storable(item) for name, item in value.items()}
     return value
+
+
+def _name(name: str) -> str:
+    name = UNSTORABLE.sub("\ufffd", name)
+    return f"harvest{name}" if name.startswith("_dlt") else name

@@ -134,8 +134,8 @@ class _Planner:
     def names(self) -> Set[str]:
         """Return the streams that are read, some only for their months."""
         reports = any(STREAMS[name].report for name in self.selected)
-        asked = {each for each in REPORTED if self._known_months(each) is None}
-        return self.selected | (asked if reports else set())
+        new = {each for each in REPORTED if self._known_months(each) is None}
+        return self.selected | (new if reports else set())
 
     async def plan(self) -> List[Planned]:
         """Return what would be read of each stream."""
@@ -179,10 +179,9 @@ class _Planner:
         reads, filters = self._questions(stream)
         found = _counted(stream, reads, [await self._ask(stream, f) for f in filters])
         if not family:
-            # one for each window, and one that finds no older row
-            windows = self._wanted(await self._months(stream))
-            reads = "months with rows, for reports"
-            return [Planned(stream.name, reads, None, len(windows) + 1)]
+            # one that finds no older row, too
+            requests = len(self._wanted(await self._months(stream))) + 1
+            return [Planned(stream.name, "months, for reports", None, requests)]
         if stream not in family:
             found = found._replace(reads=f"{reads}, for what is below", rows=None)
         below = [await self._below(stream, each) for each in family if each.parent]
@@ -225,21 +224,19 @@ class _Planner:
         return [*found, Planned(child.name, reads, None, requests)]
 
     async def _report(self, stream: Stream) -> Planned:
-        context, today = self.context, date.today()
         months = [await self._months(STREAMS[name]) for name in REPORTED]
         wanted = self._wanted(set().union(*months))
-        known = known_windows(context, stream, self._known(stream))
-        asked = due.windows_due(wanted, known, today, context.report_lookback_days)
+        known = known_windows(self.context, stream, self._known(stream))
+        days = self.context.report_lookback_days
+        asked = due.windows_due(wanted, known, date.today(), days)
         span = f"from {wanted[0][0]} to {wanted[-1][1]}"
         reads = f"{len(asked)} of {len(wanted)} windows {span}"
         return Planned(stream.name, reads, None, len(asked))
 
     def _wanted(self, months: Set[str]) -> List[Window]:
         """Return the windows of reports in which there are rows."""
-        context, today = self.context, date.today()
-        return due.windows_wanted(
-            context.report_period, months, context.start_date, today
-        )
+        period, start = self.context.report_period, self.context.start_date
+        return due.windows_wanted(period, months, start, date.today())
 
     def _known_months(self, name: str) -> Optional[Set[str]]:
         return due.known_months(self.state, name, date.today())
@@ -247,13 +244,18 @@ class _Planner:
     async def _months(self, stream: Stream) -> Set[str]:
         """Return the months in which a list has rows, as they are once it was read."""
         known = self._known_months(stream.name)
-        if stream.name not in self.selected or known is None:
+        if stream.name not in self.selected:
             return await months_with_rows(self.context, stream, known)
         try:
             page = await self._ask(stream, {"updated_since": self._since(stream)})
-            return known | due.months_in(page.rows, stream.dated)
+            found = due.months_in(page.rows, stream.dated)
+            if known is None and found and page.last_url:
+                page = await self.context.page_of(stream, path=page.last_url)
+                found |= due.months_in(page.rows, stream.dated)
+                return due.months_between(min(found), max(found))
+            return found | (known or set())
         except AccessRefused:
-            return known
+            return known or set()
 
     def _family(self, stream: Stream) -> List[Stream]:
         """Return the selected streams for which a list is read."""
@@ -265,8 +267,6 @@ class _Planner:
         family, start = self._family(stream), self.context.start_of(stream)
         if not family:
             return None
-        # where a list has none below it, dlt takes the start for a cursor
-        start = start if stream.name in FAMILIES else due.second_before(start)
         known = (due_of(self.context, each, self._known(each)) for each in family)
         return due.earliest(known, start)
 
@@ -295,5 +295,5 @@ def _nothing(stream: Stream, why: str, requests: int = 0) -> Planned:
 
 
 def _total(page: Page) -> Optional[int]:
-    """Return how many rows there are; None if only reading tells."""
+    """Return how many rows there are, if not only reading tells."""
     return len(page.rows) if not page.next_url else page.total_entries

@@ -19,10 +19,11 @@ from typing import (
 
 from dlt.common.utils import chunks
 
-from ..api.pagination import all_rows, pages
+from ..api.pagination import pages
 from ..settings import STREAMS
 from ..streams.children import has_children, questions_of, rows_below
 from ..streams.due import years_due
+from ..streams.lists import all_of
 from ..streams.tables import owned
 from ..typing import Key, Rows
 from . import sql
@@ -114,11 +115,8 @@ class SetComparison(StreamRows):
 
     async def ask(self, key: Key) -> Optional[Rows]:
         """Return Harvest's rows of a set; None if nothing is known of them."""
-        if not self._stream.rows_in:
-            return [{**(await self._context.company())}]
         shared = self.shared(key)
-        rows = await all_rows(self._context.client, self._stream, shared)
-        return owned(rows, shared)
+        return owned(await all_of(self._context, self._stream, shared), shared)
 
 
 class ChildComparison(SetComparison):

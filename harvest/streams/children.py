@@ -98,7 +98,8 @@ async def listed_parents(
             everything = due[child.name].since is None
             delta.replace_children(run.resources[child.name], everything)
     stamp = "updated_at" if since else "created_at"
-    async for page in pages(context.client, parent, {"updated_since": since}, stamp):
+    listed = pages(context.client, parent, {"updated_since": since}, stamp)
+    async for page in run.steady(parent.name, listed):
         reading.now = reading.now or page.now
         reading.pending.update(child.name for child in children)
         new = cursor.new(page.rows, reading.now) if cursor else []
@@ -107,7 +108,7 @@ async def listed_parents(
         del page, new
         yield item
         del item
-    if not limited:
+    if not limited and parent.name not in run.unsteady:
         reading.ended = True
         if cursor:
             cursor.note()

@@ -1,14 +1,16 @@
 """Lists, what is replaced as a whole, and backfills."""
 
+from dataclasses import replace
 from datetime import date, timedelta  # noqa: I251
-from typing import Set
+from typing import Optional, Set
 
 import dlt
+from dlt.common import logger
 
 from ..api.pagination import all_rows, pages
-from ..exceptions import HarvestError
+from ..exceptions import AccessRefused, HarvestError
 from ..settings import REPORTED, Stream
-from ..typing import Items, Window
+from ..typing import Items, Row, Rows, Window
 from .context import Context
 from .cursor import Cursor
 from .due import known_months, months_in, years_due
@@ -25,15 +27,17 @@ async def changed_rows(context: Context, run: Run, stream: Stream) -> Items:
     months: Set[str] = set()
     since, now = cursor.since, ""
     stamp = "updated_at" if since else "created_at"
-    async for page in pages(context.client, stream, {"updated_since": since}, stamp):
+    listed = pages(context.client, stream, {"updated_since": since}, stamp)
+    async for page in run.steady(stream.name, listed):
         now = now or page.now
         if stream.name in REPORTED:
             months |= months_in(page.rows, stream.dated)
         yield cursor.new(page.rows, now)
-    if not run.is_limited(stream.name):
+    whole = not (run.is_limited(stream.name) or stream.name in run.unsteady)
+    if whole:
         cursor.note()
     if stream.name in REPORTED:
-        if since or run.is_limited(stream.name):
+        if since or not whole:
             known = known_months(run.state, stream.name, date.today())
             months |= known or set()
         else:
@@ -43,20 +47,50 @@ async def changed_rows(context: Context, run: Run, stream: Stream) -> Items:
 
 async def whole_rows(context: Context, run: Run, stream: Stream) -> Items:
     """Yield all rows of a list, or the one record, which replace the table."""
-    if stream.rows_in:
-        yield await all_rows(context.client, stream)
-    else:
-        yield [await context.company()]
+    yield await all_of(context, stream)
+
+
+async def all_of(
+    context: Context, stream: Stream, params: Optional[Row] = None
+) -> Rows:
+    """Return all rows of a list that is replaced as a whole, or the one record."""
+    if not stream.rows_in:
+        return [{**(await context.company())}]
+    rows = await all_rows(context.client, stream, params)
+    if not stream.part:
+        return rows
+    return [await _with_whole_part(context, stream, row) for row in rows]
+
+
+async def _with_whole_part(context: Context, stream: Stream, row: Row) -> Row:
+    """Return a row with all of the list in it, of which Harvest may send a part."""
+    listed, count = row.get(stream.part) or [], row.get(f"{stream.part}_count")
+    if not isinstance(count, int) or count <= len(listed):
+        return row
+    path = f"{stream.path}/{row.get('id')}/{stream.part}"
+    part = replace(stream, path=path, rows_under=stream.part)
+    try:
+        found = await all_rows(context.client, part)
+    except AccessRefused as refused:
+        logger.warning(
+            f"{stream.name}: {len(listed):,} of {count:,} {stream.part} of"
+            f" {row.get('id')} are loaded, since Harvest refused the others"
+            f" ({refused.status})"
+        )
+        return row
+    return {**row, stream.part: found} if len(found) > len(listed) else row
 
 
 async def yearly_rows(context: Context, run: Run, stream: Stream) -> Items:
     """Yield the rows of this year and the last, which replace those of that year."""
     for year in years_due(date.today()):
-        rows = await all_rows(context.client, stream, {"year": year})
+        rows = await all_of(context, stream, {"year": year})
         yield owned(rows, {"year": year}) or [tombstone(stream, {"year": year})]
 
 
-async def backfilled_rows(days: Window, context: Context, stream: Stream) -> Items:
+async def backfilled_rows(
+    days: Window, context: Context, run: Run, stream: Stream
+) -> Items:
     """Yield the rows of a backfill's days, which are merged by key.
 
     It knows nothing of other runs, and leaves nothing behind for them but rows.
@@ -66,7 +100,8 @@ async def backfilled_rows(days: Window, context: Context, stream: Stream) -> Ite
         return
     # rows can come into the range by being edited, too: `updated_at` tells
     span = {"from": first, "to": last}
-    async for page in pages(context.client, stream, span, "updated_at"):
+    listed = pages(context.client, stream, span, "updated_at")
+    async for page in run.steady(stream.name, listed):
         yield page.rows
 
 

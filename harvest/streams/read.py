@@ -8,7 +8,7 @@ import dlt
 from dlt.common import logger
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 
-from ..exceptions import AccessRefused, HarvestError
+from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import FAMILIES, STREAMS, Stream
 from ..typing import Items, Row
 from .children import child_rows, listed_parents, parent_rows
@@ -54,7 +54,7 @@ def read(context: Context, stream: Stream) -> Items:
     if context.end_date:
         refuse_replacing(run, stream)
         days = backfilled_days(context)
-        rows = backfilled_rows(days, context, stream)
+        rows = backfilled_rows(days, context, run, stream)
         # without a day there is nothing to ask for
         return _read(context, run, stream, rows) if days[0] <= days[1] else rows
     return _read(context, run, stream, READERS[stream.kind](context, run, stream))
@@ -112,6 +112,8 @@ async def _read(
             for each in [item] if family else _into_table(run, stream, item):
                 yield each
         _report_pages(context, stream, pages, "read")
+    except UnsteadyList:
+        _leave_out(context, run, names, "its rows came or went each time it was read")
     except AccessRefused as refused:
         why = refusal(stream, refused)
         if context.on_forbidden == "raise" and not stream.optional:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Callable, Coroutine, Dict, Optional, Set
 
+from dlt.common import logger
 from dlt.extract import DltResource, DltSource
 
-from ..exceptions import AccessRefused
+from ..exceptions import AccessRefused, UnsteadyList
 from ..settings import STREAMS
-from ..typing import Row
+from ..typing import Items, Row
 from .tables import Table
 
 
@@ -29,6 +30,7 @@ class Run:
         skipped (Dict[str, str]): Streams that are left out, and why.
         begun (Set[str]): Resources that it has begun to read.
         whole (Set[str]): Lists of which it has read all rows.
+        unsteady (Set[str]): Lists that changed each time that they were read.
     """
 
     requests_before: int
@@ -39,6 +41,7 @@ class Run:
     skipped: Dict[str, str] = field(default_factory=dict)
     begun: Set[str] = field(default_factory=set)
     whole: Set[str] = field(default_factory=set)
+    unsteady: Set[str] = field(default_factory=set)
     _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
     _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -64,6 +67,24 @@ class Run:
             name = f"{name} for {', '.join(readers)}"
         known: Row = self.state.setdefault("resources", {}).setdefault(name, {})
         return known
+
+    async def steady(self, name: str, pages: Items) -> Items:
+        """Yield the pages of a list, also if it changed each time that it was read.
+
+        What was read is loaded then. It is not known to be all, so that the next run
+        reads it again from where this one began, and the next comparison looks at it.
+        """
+        try:
+            async for page in pages:
+                yield page
+            self.state_of(name).pop("unproven", None)
+        except UnsteadyList:
+            self.unsteady.add(name)
+            self.state_of(name)["unproven"] = True
+            logger.warning(
+                f"{name}: rows came or went each time that the list was read: what was"
+                " read is loaded, and the next run reads it again"
+            )
 
     def is_limited(self, name: str) -> bool:
         """Return whether `add_limit` ends a resource before all of it is read."""
