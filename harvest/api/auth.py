@@ -9,7 +9,7 @@ from typing import Any, Dict, Optional, Sequence
 
 import dlt
 import requests  # noqa: I251
-from dlt.common import pendulum
+from dlt.common import logger, pendulum
 from dlt.common.configuration.specs import configspec
 from dlt.common.typing import TSecretStrValue
 from dlt.sources.helpers.rest_client.auth import (
@@ -20,7 +20,13 @@ from requests.auth import AuthBase
 
 from ..exceptions import HarvestError
 from ..settings import TOKENS_PAGE
-from .errors import TransientError, retry_after
+from .errors import TransientError, retry_after, words_of
+
+REPLACED = (
+    "Harvest replaced the refresh_token of the OAuth2 application, and the new one is"
+    " kept until this process ends. If the next run is refused, authorize the"
+    f" application again, or set an access_token from {TOKENS_PAGE}."
+)
 
 
 class TokenExpired(Exception):
@@ -100,14 +106,18 @@ class HarvestOAuth2(OAuth2ClientCredentials):
             )
         except (ValueError, KeyError, TypeError):
             raise HarvestError(
-                f"Harvest refused to renew the sign-in ({status}): check client_id,"
-                " client_secret and refresh_token of the OAuth2 application at"
-                f" {TOKENS_PAGE}."
+                f"Harvest refused to renew the sign-in ({status}){words_of(response)}:"
+                " check client_id, client_secret and refresh_token of the OAuth2"
+                f" application at {TOKENS_PAGE}. A refresh_token that Harvest replaced"
+                " in an earlier run is no longer valid: authorize the application"
+                " again."
             ) from None
         # renewed early, so that it does not expire on the way
         self.token_expiry = pendulum.now().add(seconds=seconds)
-        if grant.get("refresh_token"):
-            self.refresh_token = grant["refresh_token"]
+        replaced = grant.get("refresh_token") or self.refresh_token
+        if replaced != self.refresh_token:
+            self.refresh_token = replaced
+            logger.warning(REPLACED)
 
 
 class NoCredentials(AuthBase):

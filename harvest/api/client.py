@@ -19,9 +19,9 @@ from .errors import (
     PROXY_SIGN_IN,
     TransientError,
     explain_failure,
-    message_of,
     retry_after,
     server_time,
+    words_of,
 )
 from .rate_limit import RateLimit
 from .request import Attempts, Request
@@ -230,10 +230,11 @@ class HarvestClient:
             )
         if status == 408 or status >= 500:
             raise TransientError(f"Harvest answered {status}", retry_after(response))
+        said = words_of(response)
         if status == 401:
             raise HarvestError(
-                f"Harvest refused the access token (401): create one at {TOKENS_PAGE}"
-                " and set access_token under [sources.harvest] in .dlt/secrets.toml, or"
+                f"Harvest refused the access token (401){said}: create one at"
+                f" {TOKENS_PAGE} and set access_token under [sources.harvest] in .dlt/secrets.toml, or"
                 " SOURCES__HARVEST__ACCESS_TOKEN in the environment."
             )
         if status == 407:
@@ -243,10 +244,10 @@ class HarvestClient:
             where = urlsplit(request.url).path
             raise RecordDeleted(f"{name}: {where} was deleted ({status})", status)
         if status in (403, 404):
-            raise AccessRefused(f"{name}: Harvest refused access ({status})", status)
-        said = message_of(response)
+            why = f"Harvest refused access ({status}){said}"
+            raise AccessRefused(f"{name}: {why}", status)
         raise HarvestError(
-            f"{name}: Harvest rejected the request ({status}{said}): {response.url}."
+            f"{name}: Harvest rejected the request ({status}){said}: {response.url}."
         )
 
 

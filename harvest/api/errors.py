@@ -2,7 +2,8 @@
 
 from datetime import datetime, timezone  # noqa: I251
 from email.utils import parsedate_to_datetime
-from typing import Optional
+from typing import Any, Iterator, Optional
+from urllib.parse import parse_qs
 
 import requests  # noqa: I251
 
@@ -12,6 +13,10 @@ PROXY_SIGN_IN = (
     "The proxy demands a sign-in (407): put user and password into the address in"
     " HTTPS_PROXY, as in http://user:password@host:port."
 )
+
+
+MOST_WORDS = 200
+"""Characters of an error's text that are told."""
 
 
 class TransientError(Exception):
@@ -89,9 +94,43 @@ def retry_after(response: requests.Response) -> Optional[float]:
         return None
 
 
-def message_of(response: requests.Response) -> str:
-    """Return what Harvest says about an error, if it does so in JSON."""
+def words_of(response: requests.Response) -> str:
+    """Return what Harvest says about an error, as a part of a sentence.
+
+    Its answers have `message`, or `error_description`, `error` or `errors`. What was
+    sent as a secret is left out, should an answer quote it.
+
+    >>> f"Harvest rejected the request (422){words_of(response)}."
+    'Harvest rejected the request (422) and says "From is missing".'
+    """
     try:
-        return f": {response.json()['message']}"
-    except (ValueError, KeyError, TypeError):
+        answer = response.json()
+    except ValueError:
         return ""
+    fields = answer if isinstance(answer, dict) else {}
+    names = ("message", "error_description", "error", "errors")
+    words = next((text for name in names if (text := _text(fields.get(name)))), "")
+    for secret in _secrets_in(response.request):
+        words = words.replace(secret, "...")
+    short = words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}..."
+    return f' and says "{short.rstrip(".")}"' if short else ""
+
+
+def _text(value: Any) -> str:
+    """Return a text, or the texts in a list or an object, on one line."""
+    if isinstance(value, dict):
+        value = [f"{name}: {_text(each)}" for name, each in value.items()]
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_text, value)))
+    text = "" if value is None else str(value)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _secrets_in(request: requests.PreparedRequest) -> Iterator[str]:
+    """Yield the token of a request, and the values that were posted."""
+    yield from request.headers.get("Authorization", "").split()[1:]
+    body = request.body or ""
+    posted = parse_qs(body if isinstance(body, str) else body.decode())
+    for name, values in posted.items():
+        if name != "grant_type":
+            yield from values

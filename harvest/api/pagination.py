@@ -33,6 +33,8 @@ A list is read as fast as Harvest allows if an answer takes no longer than 1.2 s
 """
 REREADS = 5
 """Times that a list is read again because its rows moved while it was read."""
+MANY_PAGES = 200
+"""Pages after which a list is read again no more: further readings take minutes."""
 IDLE_PAGES = 10
 """Pages in a row without a new row, after which a list is taken for endless."""
 
@@ -90,11 +92,12 @@ async def pages(
 
     Raises:
         AccessRefused: The list was refused, before any row was read.
-        UnsteadyList: The list changed each time that it was read.
+        UnsteadyList: The list changed each time that it was read. All rows that were
+            met have been yielded by then.
         HarvestError: It was refused half way through, or has no end.
     """
     filters = {k: v for k, v in (params or {}).items() if v is not None}
-    yielded, begun = Ids(), False
+    yielded, begun, read = Ids(), False, 0
     check: Optional[CompletenessCheck] = None
     for attempt in range(REREADS + 1):
         before = check
@@ -108,7 +111,8 @@ async def pages(
                 yield page
                 begun = True
         except AccessRefused as refused:
-            if not begun:
+            # without a stamp, the rows are collected and none has been passed on
+            if not begun or not stamp:
                 raise
             raise HarvestError(
                 f"{refused} half way through the list; nothing of this run was loaded:"
@@ -116,6 +120,9 @@ async def pages(
             ) from None
         if check.complete or (before and check.settles(before)):
             return
+        read += check.pages
+        if attempt == REREADS or (attempt and read >= MANY_PAGES):
+            break
         logger.warning(
             f"{stream.name}: rows came or went while the list was read; reading it"
             f" again ({attempt + 1} of {REREADS})"
@@ -123,8 +130,8 @@ async def pages(
         # into Harvest's next second, so that what is new since then can be told
         await asyncio.sleep(1)
     raise UnsteadyList(
-        f"{stream.name}: the list changed each of the {REREADS + 1} times that it was"
-        " read; nothing of this run was loaded: run again at a quieter hour."
+        f"{stream.name}: the list changed each of the {attempt + 1} times that it was"
+        " read: run again at a quieter hour."
     )
 
 

@@ -128,7 +128,7 @@ def test_the_token_of_another_is_refused_at_once(server: Server) -> None:
     with pytest.raises(PipelineStepFailed) as raised:
         copy.run(*FEW, access_token="made-up-value")
     message = sentence(raised.value)
-    assert message.startswith("Harvest refused the access token (401): create one at https://id.")
+    assert message.startswith('Harvest refused the access token (401) and says "The access token')
     assert "made-up-value" not in message
     assert snapshot(copy) == before
     # at once: nothing is asked for again
