@@ -234,8 +234,9 @@ class HarvestClient:
         if status == 401:
             raise HarvestError(
                 f"Harvest refused the access token (401){said}: create one at"
-                f" {TOKENS_PAGE} and set access_token under [sources.harvest] in .dlt/secrets.toml, or"
-                " SOURCES__HARVEST__ACCESS_TOKEN in the environment."
+                f" {TOKENS_PAGE} and set access_token under [sources.harvest] in"
+                " .dlt/secrets.toml, or SOURCES__HARVEST__ACCESS_TOKEN in the"
+                " environment."
             )
         if status == 407:
             raise HarvestError(PROXY_SIGN_IN)
