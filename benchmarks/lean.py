@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> Dict[str, Any]:
     source = harvest(options.url, options.streams, limits)
     if options.lean:
         from harvest.cli.commands import load
-        from harvest.cli.memory import give_memory_back
+        from harvest.cli.memory import memory_given_back
 
-        give_memory_back()
-        pipeline = load(source, make, deleted=None).pipeline
+        with memory_given_back():
+            pipeline = load(source, make, deleted=None).pipeline
     else:
         pipeline = make()
         pipeline.run(source)

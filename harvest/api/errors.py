@@ -13,6 +13,10 @@ PROXY_SIGN_IN = (
     "The proxy demands a sign-in (407): put user and password into the address in"
     " HTTPS_PROXY, as in http://user:password@host:port."
 )
+NO_SOCKS = (
+    "The proxy in HTTPS_PROXY is a SOCKS proxy, which needs a package that is not"
+    " installed: pip install 'requests[socks]'."
+)
 
 
 MOST_WORDS = 200
@@ -52,6 +56,8 @@ def explain_failure(error: requests.RequestException) -> TransientError:
             " network inspects traffic, set REQUESTS_CA_BUNDLE to the file with its"
             " certificate."
         ) from None
+    if "Missing dependencies for SOCKS" in text:
+        raise HarvestError(NO_SOCKS) from None
     if "failed: 407" in text:
         raise HarvestError(PROXY_SIGN_IN) from None
     if isinstance(error, requests.exceptions.ProxyError):

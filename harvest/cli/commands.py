@@ -3,22 +3,34 @@
 import time
 from argparse import Namespace
 from collections import Counter
-from contextlib import nullcontext
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import (
+    Any,
+    Collection,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Union,
+)
 
 import dlt
+from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
 from .. import HarvestError
 from ..history import keep_versions, lists_in
-from ..reconcile import Result, reconcile, verify
+from ..reconcile import Result, default_compare_hours, reconcile, verify
 from ..settings import STREAMS
 from ..streams.context import context_of
-from .destination import MakePipeline, database_file, harvest_pipeline, opened
+from .destination import harvest_pipeline, load_tables, opened
 from .drift import StreamDrift, drift
 from .dry_run import Forecast, forecast
-from .structure import check_structure, prepare_refresh
+from .errors import causes, explain
+from .place import MakePipeline, drop_command
+from .process import Signals
+from .structure import check_structure, make_anew
 
 
 class Loaded(NamedTuple):
@@ -43,6 +55,8 @@ class Loaded(NamedTuple):
     versions: Dict[str, int]
 
 
+COMPARE_EVERY_HOURS = "sources.harvest.compare_every_hours"
+"""The setting that says how often a run compares."""
 HISTORY = "sources.harvest.history"
 """The setting that names the lists of which every version is kept."""
 
@@ -54,6 +68,7 @@ def execute(
     source: DltSource,
     pipeline: MakePipeline,
     progress: Optional[Collector] = None,
+    signals: Optional[Signals] = None,
 ) -> Outcome:
     """Do what the options of the command line say, and return what came of it.
 
@@ -71,17 +86,27 @@ def execute(
             deleted=None if options.no_reconcile else options.deleted,
             max_deleted_share=options.max_deleted_share,
             deep=options.deep,
+            compare_every_hours=_hours(options),
             history=options.history or dlt.config.get(HISTORY) or (),
             progress=progress,
+            signals=signals,
         )
     if context_of(source).end_date and not options.dry_run:
         raise HarvestError(
             "end_date is for loading, but verify compares all days: leave it out."
         )
-    with opened(*where) as ready:
+    with opened(*where, signals=signals) as ready:
         if options.dry_run:
             return forecast(ready, source, options.full_refresh, options.deep)
         return verify(ready, source, options.deep)
+
+
+def _hours(options: Namespace) -> Optional[float]:
+    """Return the hours between comparisons, if the user has set them."""
+    if options.compare_every_hours is not None:
+        return float(options.compare_every_hours)
+    found = dlt.config.get(COMPARE_EVERY_HOURS, float)
+    return None if found is None else float(found)
 
 
 def load(
@@ -93,8 +118,10 @@ def load(
     deleted: Optional[str] = "remove",
     max_deleted_share: float = 0.2,
     deep: bool = False,
+    compare_every_hours: Optional[float] = None,
     history: Union[str, Sequence[str]] = (),
     progress: Optional[Collector] = None,
+    signals: Optional[Signals] = None,
 ) -> Loaded:
     """Run the pipeline once, compare what it holds with Harvest, and repair it.
 
@@ -109,8 +136,12 @@ def load(
         max_deleted_share (float): Largest part of a table that may be removed at once,
             from 0 to 1.
         deep (bool): Compare each row and each column of all streams.
+        compare_every_hours (Optional[float]): Hours between comparisons; 0 compares in
+            each run. None: 24 where the destination bills each query, else 0.
         history (Union[str, Sequence[str]]): Lists of which every version is kept.
         progress (Optional[Collector]): Takes what dlt counts meanwhile.
+        signals (Optional[Signals]): Those that end the run also while a statement of
+            the database waits.
 
     Returns:
         Loaded: What was done.
@@ -125,45 +156,76 @@ def load(
     """
     context, versioned = context_of(source), lists_in(history)
     began, sent = time.monotonic(), context.client.requests_sent
-    with opened(pipeline, destination, dataset, writes=True) as ready:
+    with opened(pipeline, destination, dataset, True, signals) as ready:
         if progress:
             ready.collector = progress
-        streams = list(source.selected_resources)
-        how: Dict[str, Any] = {}
-        if full_refresh:
-            how = {"write_disposition": "replace", **prepare_refresh(ready, streams)}
-        else:
-            check_structure(ready, streams)
+        _load_what_is_left(ready)
+        resources = source.selected_resources.items()
+        tables = {name: str(each.table_name) for name, each in resources}
+        broken = check_structure(ready, tables, full_refresh)
         # where tables are broken, nothing can be made of them
-        before = {} if "refresh" in how else keep_versions(ready, source, versioned)
-        rows = _run(ready, source, how)
+        before = {} if broken else keep_versions(ready, source, versioned)
+        rows = _run(ready, source, full_refresh, broken)
         requests = context.client.requests_sent - sent
-        skipped = {
-            name: each.custom_metrics["skipped"]
-            for name, each in source.selected_resources.items()
-            if "skipped" in each.custom_metrics
-        }
         compared = None
         if deleted and not context.end_date:
-            compared = reconcile(ready, source, deleted, max_deleted_share, deep)
+            hours = _hours_between(ready, compare_every_hours, deep)
+            how = (deleted, max_deleted_share, deep, hours)
+            compared = reconcile(ready, source, *how)
         after = keep_versions(ready, source, versioned, compared)
-        versions = Counter(before) + Counter(after)
+        versions = dict(Counter(before) + Counter(after))
     seconds = time.monotonic() - began
-    return Loaded(ready, rows, skipped, requests, seconds, compared, dict(versions))
+    return Loaded(ready, rows, _skipped(source), requests, seconds, compared, versions)
+
+
+def _hours_between(
+    pipeline: dlt.Pipeline, every_hours: Optional[float], deep: bool
+) -> float:
+    """Return the hours between two comparisons; 0 compares now."""
+    if deep:
+        return 0
+    return default_compare_hours(pipeline) if every_hours is None else every_hours
+
+
+def _skipped(source: DltSource) -> Dict[str, str]:
+    """Return the streams that were left out, and why."""
+    return {
+        name: each.custom_metrics["skipped"]
+        for name, each in source.selected_resources.items()
+        if "skipped" in each.custom_metrics
+    }
+
+
+def _load_what_is_left(pipeline: dlt.Pipeline) -> None:
+    """Load the packages that an earlier run or a script left behind.
+
+    Raises:
+        HarvestError: They cannot be loaded, with the command that removes them.
+    """
+    if not pipeline.has_pending_data:
+        return
+    try:
+        pipeline.normalize()
+        load_tables(pipeline)
+    except Exception as error:
+        if any(isinstance(each, SignalReceivedException) for each in causes(error)):
+            raise
+        raise HarvestError(
+            f"A load package that an earlier run left in {pipeline.working_dir} cannot"
+            f" be loaded. {explain(error)} If it stays so, remove the package with"
+            f" `{drop_command(pipeline)}`."
+        ) from error
 
 
 def _run(
-    pipeline: dlt.Pipeline, source: DltSource, how: Dict[str, Any]
+    pipeline: dlt.Pipeline, source: DltSource, anew: bool, broken: Collection[str]
 ) -> Dict[str, int]:
-    """Run the pipeline, and return the rows of each table, without dlt's own.
-
-    dlt opens a DuckDB file for each table, and DuckDB writes out what the file is made
-    of each time that it is closed. So it is held open while tables are loaded.
-    """
-    pipeline.extract(source, **{"refresh": pipeline.refresh, **how})
+    """Run the pipeline, and return the rows of each table, without dlt's own."""
+    how: Dict[str, Any] = {"write_disposition": "replace"} if anew else {}
+    pipeline.extract(source, refresh=pipeline.refresh, **how)
     done = pipeline.normalize()
-    with pipeline.sql_client() if database_file(pipeline) else nullcontext():
-        pipeline.load()
+    make_anew(pipeline, broken)
+    load_tables(pipeline)
     counts = done.row_counts if done else {}
     return {name: n for name, n in sorted(counts.items()) if n and name[0] != "_"}
 

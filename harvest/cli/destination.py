@@ -1,25 +1,19 @@
 """Open the pipeline where it stands, and say what is wrong with the destination."""
 
-import logging
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Iterator, List, Optional
+from typing import Any, ContextManager, Iterator, List, Optional
 
 import dlt
 import duckdb
-from dlt.common.configuration import with_config
-from dlt.common.configuration.specs import known_sections
-from dlt.common.destination import Destination
-from dlt.common.pipeline import get_dlt_pipelines_dir
-from dlt.pipeline.configuration import PipelineConfiguration
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from .. import HarvestError
+from .errors import causes
 from .lock import advisory_lock, bucket_lock, file_lock
-from .memory import WORKERS, limit_duckdb, load_few_tables
-from .postgres import check_postgres
-
-MakePipeline = Callable[[], dlt.Pipeline]
+from .memory import WORKERS, limit_duckdb, load_few_tables, raise_limit
+from .place import MakePipeline, agree, note_end, pipeline_at, to_be_read
+from .postgres import bounded_waiting, check_postgres, holder_named
+from .process import Signals
 
 
 def harvest_pipeline() -> dlt.Pipeline:
@@ -35,17 +29,16 @@ def opened(
     destination: Optional[str] = None,
     dataset: Optional[str] = None,
     writes: bool = False,
+    signals: Optional[Signals] = None,
 ) -> Iterator[dlt.Pipeline]:
-    """Open the pipeline, which stands where the destination says that it does.
-
-    dlt also keeps that in its working directory, where it may be left of a run that was
-    killed in the middle of anything, or be about another dataset. So that is dropped.
+    """Open the pipeline in the state of the destination.
 
     Args:
         make (MakePipeline): Makes the pipeline, as `dlt.pipeline` does.
         destination (Optional[str]): Name of another destination of dlt.
         dataset (Optional[str]): Name of another dataset.
-        writes (bool): Hold the lock of the destination.
+        writes (bool): Hold the locks of a run. Without, nothing is changed.
+        signals (Optional[Signals]): Those that cancel what the destination waits for.
 
     Yields:
         dlt.Pipeline: The pipeline.
@@ -53,66 +46,34 @@ def opened(
     Raises:
         HarvestError: It cannot be used so, with the way out.
     """
-    target = Destination.from_reference(destination) if destination else None
-    with file_lock(_working_directories() / "harvest.lock"):
-        _forget(make)
-        pipeline = make()
-        if target:
-            pipeline.destination = target
-        if dataset:
-            layout = pipeline.config.dataset_name_layout or "%s"
-            pipeline.dataset_name = layout % dataset
+    with pipeline_at(make, destination, dataset) as pipeline:
         database = database_file(pipeline)
         _refuse(pipeline, database)
-        load_few_tables(pipeline, 1 if database else WORKERS)
+        alone = database or kind_of(pipeline) == "sqlalchemy"
+        load_few_tables(pipeline, 1 if alone else WORKERS)
         if database:
             limit_duckdb(pipeline)
-        lock = destination_lock(pipeline, database) if writes else nullcontext()
-        with lock, _no_empty_file(database):
-            if writes and kind_of(pipeline) == "postgres":
-                check_postgres(pipeline)
-            if writes:
-                _replace_at_once(pipeline)
-            _sync(pipeline)
+        if kind_of(pipeline) == "postgres" and signals:
+            signals.cancel.append(bounded_waiting(pipeline))
+        opening = _to_be_written if writes else to_be_read
+        with _no_empty_file(database), opening(pipeline) as ready:
+            yield ready
+
+
+@contextmanager
+def _to_be_written(pipeline: dlt.Pipeline) -> Iterator[dlt.Pipeline]:
+    """Yield a pipeline that no other run writes to meanwhile."""
+    database = database_file(pipeline)
+    directory = file_lock(Path(f"{pipeline.working_dir}.lock"))
+    with directory, destination_lock(pipeline, database):
+        is_postgres = kind_of(pipeline) == "postgres"
+        if is_postgres:
+            check_postgres(pipeline)
+        _replace_at_once(pipeline)
+        with holder_named(pipeline) if is_postgres else nullcontext():
+            agree(pipeline)
             yield pipeline
-
-
-@retry(
-    retry=retry_if_exception(lambda error: "initialize DuckLake" in str(error)),
-    wait=wait_fixed(1),
-    stop=stop_after_attempt(3),
-    reraise=True,
-)
-def _sync(pipeline: dlt.Pipeline) -> None:
-    """Read where the pipeline stands.
-
-    Of two first runs that create the catalog of one DuckLake at once, one fails, and
-    finds the catalog when it tries again.
-    """
-    pipeline.sync_destination()
-
-
-def _forget(make: MakePipeline) -> None:
-    """Drop the working directory, which may be that of a run in another folder."""
-    before = logging.root.manager.disable
-    # dlt warns of what an earlier run left there, such as another destination
-    logging.disable(logging.WARNING)
-    try:
-        make().drop()
-    finally:
-        logging.disable(before)
-
-
-@with_config(
-    spec=PipelineConfiguration,
-    sections=(known_sections.PIPELINES,),
-    section_arg_name="pipeline_name",
-)
-def _working_directories(
-    pipeline_name: str = "harvest", pipelines_dir: Optional[str] = None
-) -> Path:
-    """Return the folder of dlt's working directories, as dlt finds it."""
-    return Path(pipelines_dir or get_dlt_pipelines_dir())
+            note_end(pipeline)
 
 
 def _refuse(pipeline: dlt.Pipeline, database: Optional[Path]) -> None:
@@ -122,6 +83,11 @@ def _refuse(pipeline: dlt.Pipeline, database: Optional[Path]) -> None:
             "restore_from_destination is false (RESTORE_FROM_DESTINATION in the"
             " environment, or config.toml), but each run begins where the destination"
             " says that the last one ended: leave it out."
+        )
+    if database and database.is_dir():
+        raise HarvestError(
+            f"{database} is a folder, but DuckDB needs a file: correct the credentials"
+            " of the destination."
         )
     if database and database.stem.lower() == pipeline.dataset_name.lower():
         raise HarvestError(
@@ -138,6 +104,29 @@ def database_file(pipeline: dlt.Pipeline) -> Optional[Path]:
     config: Any = pipeline.destination_client().config
     database = str(config.credentials.database)
     return None if database.startswith(":") else Path(database)
+
+
+def load_tables(pipeline: dlt.Pipeline) -> None:
+    """Load what is prepared, with more memory if DuckDB had too little."""
+    try:
+        with _held_open(pipeline):
+            pipeline.load()
+    except Exception as error:
+        short = any("Out of Memory" in str(each) for each in causes(error))
+        if not short or not raise_limit(pipeline):
+            raise
+        with _held_open(pipeline):
+            pipeline.load()
+
+
+def _held_open(pipeline: dlt.Pipeline) -> ContextManager[Any]:
+    """Return what holds a DuckDB file open while tables are loaded into it.
+
+    dlt opens it for each table, and DuckDB writes out what the file is made of each
+    time that it is closed.
+    """
+    held: Any = pipeline.sql_client() if database_file(pipeline) else nullcontext()
+    return held  # type: ignore[no-any-return]
 
 
 def kind_of(pipeline: dlt.Pipeline) -> str:
@@ -197,9 +186,17 @@ def _replace_at_once(pipeline: dlt.Pipeline) -> None:
     """
     able = pipeline.destination.capabilities()
     config: Any = pipeline.destination_client().config
-    plain = getattr(config, "replace_strategy", None) == "truncate-and-insert"
+    strategy: Any = getattr(config, "replace_strategy", None)
+    known = able.supported_replace_strategies or []
+    if strategy and strategy not in known:
+        raise HarvestError(
+            f"replace_strategy is {strategy}, which {kind_of(pipeline)} cannot do:"
+            f" leave it out, or take one of {', '.join(map(str, known))}."
+        )
+    safe = "insert-from-staging"
+    plain = strategy in (None, "truncate-and-insert") and safe in known
     if plain and not able.replace_strategies_selector:
-        pipeline.destination.config_params["replace_strategy"] = "insert-from-staging"
+        pipeline.destination.config_params["replace_strategy"] = safe
 
 
 def place(pipeline: dlt.Pipeline) -> str:

@@ -3,9 +3,12 @@
 import errno
 import os
 import re
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Tuple, Type
 
+import dlt
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigValueCannotBeCoercedException,
@@ -16,94 +19,13 @@ from dlt.common.exceptions import MissingDependencyException, SignalReceivedExce
 from dlt.common.schema.exceptions import DataValidationError
 
 from .. import HarvestError
+from .database_errors import DATABASE_ERROR_MESSAGES
 
-TOLD = (
-    (
-        r"set lock on file \"([^\"]+)|used by another process.*?\"?([^\" ]+\.duckdb)",
-        "{} is open in another program, whose lock on file and tables ends with it:"
-        " close it there, or run again later.",
-    ),
-    (
-        r"Cannot open file \"([^\"]+)\": Permission|open database \"([^\"]+)\" in read",
-        "{} cannot be written: run as the user to whom it belongs, or in a folder of"
-        " your own.",
-    ),
-    (
-        r"Cannot open file \"([^\"]+)\"",
-        "{} cannot be opened: see that its folder is there and may be written to.",
-    ),
-    (
-        r"file \"([^\"]+)\".*not a valid DuckDB",
-        "{} is no DuckDB database: move it away, or set another destination.",
-    ),
-    (
-        r"No space left|disk full|File too large|could not extend file|DiskFull"
-        r"|Disk quota exceeded",
-        "The disk is full, or a file too large for it: make room and run again.",
-    ),
-    (
-        r"password authentication failed|no password supplied|no pg_hba\.conf"
-        r"|role \"[^\"]*\" does not exist|Access denied|Invalid credentials",
-        "The database refuses user name or password: correct the credentials of the"
-        " destination in .dlt/secrets.toml or in the environment.",
-    ),
-    (
-        r"database \"([^\"]+)\" does not exist",
-        "The database {} is not there: create it, or correct the credentials of the"
-        " destination.",
-    ),
-    (
-        r"permission denied for (\w+ [^\s:]+)|must be owner of (\w+ [^\s:]+)",
-        "The role in the credentials of the destination may not use {}: its owner must"
-        " GRANT that.",
-    ),
-    (
-        r"not currently accepting connections|the database system is \w+",
-        "The database is not currently accepting connections: run again when it does.",
-    ),
-    (
-        r"could not translate host name|Connection refused|could not connect"
-        r"|timeout expired|No route to host|Network is unreachable"
-        r"|Is the server running",
-        "The database cannot be reached: see that it runs, and that host and port in"
-        " the credentials of the destination are right.",
-    ),
-    (
-        r"terminating connection|server closed the connection|connection already closed"
-        r"|SSL connection has been closed|connection has been lost|Connection reset",
-        "The database ended the connection: run again when it is back.",
-    ),
-    (
-        r"Out of Memory Error",
-        "DuckDB has too little memory: give it more by DESTINATION__DUCKDB__CREDENTIALS"
-        """__GLOBAL_CONFIG='{{"memory_limit": "1GB"}}' in the environment.""",
-    ),
-    (
-        r"Transaction conflict|Failed to commit DuckLake transaction",
-        "Another program changed the lake at the same moment: run again.",
-    ),
-    (
-        r"cannot drop (\S+ \S+) because other objects depend on it",
-        "{} cannot be made anew, since other tables or views refer to it: drop these"
-        " first, and create them again afterwards.",
-    ),
-    (
-        r"violates foreign key constraint \"([^\"]+)\"",
-        "The foreign key {} keeps rows from being replaced: drop it, or make it"
-        " DEFERRABLE INITIALLY DEFERRED.",
-    ),
-    (
-        r"(?:column|Table with name|relation|no such table:?) \"?([\w.]+)\"? does not"
-        r" exist|does not have a column with name \"(\w+)\"|no such table: (\w+)"
-        r"|Referenced (?:update )?column \"?(\w+)\"? not found",
-        "{} is not there, though it was loaded: --full-refresh makes tables anew that"
-        " somebody changed.",
-    ),
-)
-"""Patterns in the messages of databases, each with the sentence that explains it.
+ISSUES = "https://github.com/dlt-hub/verified-sources/issues"
+"""Where to report what is unexpected."""
 
-The sentence takes in what the group of the pattern matched.
-"""
+CONNECTION_STRING = re.compile(r"\w[\w+.-]*://[^:/@]*:(.+)@")
+SECRET_NAME = re.compile(r"password|secret|token|private_key|access_key")
 
 
 def explain(error: BaseException) -> str:
@@ -115,6 +37,16 @@ def explain(error: BaseException) -> str:
     Returns:
         str: What was wrong, and the way out.
     """
+    if said := explained(error):
+        return hidden(said)
+    return (
+        f"Unexpected {type([*causes(error)][-1]).__name__}. Run again with -v for the"
+        f" traceback, and report it: {ISSUES}"
+    )
+
+
+def explained(error: BaseException) -> Optional[str]:
+    """Return the sentence that explains an exception; None if there is none."""
     chain = [*causes(error)]
     for each in chain:
         if isinstance(each, HarvestError):
@@ -122,17 +54,57 @@ def explain(error: BaseException) -> str:
             share = r"max_deleted_share=([\d.]+)"
             return re.sub(share, r"--max-deleted-share \1", str(each))
     for each in reversed(chain):
-        for kind, explained in SENTENCES:
-            if isinstance(each, kind) and (said := explained(each)):
+        for kind, sentence_of in SENTENCES:
+            if isinstance(each, kind) and (said := sentence_of(each)):
                 return said
     words = " ".join(" ".join(str(each).split()) for each in reversed(chain))
-    for pattern, sentence in TOLD:
+    for pattern, sentence in DATABASE_ERROR_MESSAGES:
         if found := re.search(pattern, words, re.IGNORECASE):
             return sentence.format(*filter(None, found.groups()))
-    return (
-        f"The run ended with a {type(chain[-1]).__name__}, which nobody foresaw:"
-        " -v shows all of it."
-    )
+    return None
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback of an exception, without the credentials in it."""
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return hidden("".join(lines).rstrip())
+
+
+def hidden(text: str) -> str:
+    """Return a text without any part of a password that the environment or files hold.
+
+    Of a connection string whose password has a character such as @ or / in it, the
+    parts between may turn up in a message as the name of a host or of a database.
+    """
+    for part in sorted({*_secret_parts()}, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "***", text)
+    return text
+
+
+def _secret_parts() -> Iterator[str]:
+    """Yield passwords of destinations, and the parts that they may be torn into."""
+    with suppress(Exception):
+        found = [*_texts(dlt.secrets.get("destination") or {}, "")]
+        found += [(name.lower(), text) for name, text in os.environ.items()]
+        for name, text in found:
+            password = CONNECTION_STRING.match(text)
+            if not password and not SECRET_NAME.search(name):
+                continue
+            whole = password[1] if password else text
+            ends = [match.start() for match in re.finditer(r"[@/#?:%]", whole)]
+            begins = [0, *(end + 1 for end in ends)]
+            for begin in begins:
+                for end in [*(each for each in ends if each > begin), len(whole)]:
+                    yield whole[begin:end]
+
+
+def _texts(settings: Any, name: str) -> Iterator[Tuple[str, str]]:
+    """Yield the texts in nested settings, with the names that they have."""
+    if isinstance(settings, dict):
+        for key, value in settings.items():
+            yield from _texts(value, str(key).lower())
+    elif isinstance(settings, str):
+        yield name, settings
 
 
 def causes(error: Optional[BaseException]) -> Iterator[BaseException]:
@@ -169,12 +141,22 @@ def _file_trouble(error: Any) -> Optional[str]:
     if name in ("EACCES", "EPERM", "EROFS"):
         return (
             f"{path} cannot be written{_owner(path)}: run as that user, give it to"
-            " yours (chown -R), or set another folder (DLT_DATA_DIR for those of dlt)."
+            f" yours (chown -R), or set another {_setting_of(path)}."
         )
     if name == "ENOENT":
         why = "something else deletes it, or the folder is wrong"
         return f"{path} is not there: {why}."
     return f"{path} cannot be used ({name})."
+
+
+def _setting_of(path: Path) -> str:
+    """Return the setting that names another folder, or another file."""
+    dlt_itself = Path(dlt.current.run_context().data_dir)
+    if path == dlt_itself or dlt_itself in path.parents:
+        return "folder (DLT_DATA_DIR)"
+    if path.suffix in (".duckdb", ".lock"):
+        return "file (DESTINATION__DUCKDB__CREDENTIALS)"
+    return "folder"
 
 
 def _owner(path: Path) -> str:

@@ -27,10 +27,14 @@ def busy(where: str) -> HarvestError:
 
 
 @contextmanager
-def file_lock(file: Path) -> Iterator[None]:
+def file_lock(file: Path, patience: float = 0) -> Iterator[None]:
     """Hold a lock on a file, which is created and stays.
 
     The lock is SQLite's: it works on all systems, and ends with the process.
+
+    Args:
+        file (Path): The file, used for nothing else.
+        patience (float): Seconds to wait for another run that holds it.
 
     Raises:
         HarvestError: Another run holds it, or the file cannot be used for that.
@@ -40,7 +44,9 @@ def file_lock(file: Path) -> Iterator[None]:
         # SQLite would open it to read, and then lock nothing
         raise PermissionError(13, "", str(file))
     try:
-        with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as lock:
+        with closing(
+            sqlite3.connect(file, timeout=patience, isolation_level=None)
+        ) as lock:
             lock.execute("BEGIN EXCLUSIVE")
             yield
     except sqlite3.DatabaseError as error:

@@ -86,6 +86,13 @@ def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         default=0.2,
         help="largest part of a table that may be removed at once (default: 0.2)",
     )
+    add(
+        "--compare-every-hours",
+        metavar="HOURS",
+        type=float,
+        help="hours between comparisons (default: 0, which compares in each run; 24"
+        " where the destination bills each query)",
+    )
     for option, meaning in FLAGS.items():
         add(*option.split(), action="store_true", help=meaning)
     made_of = "say which versions this is made of"

@@ -1,11 +1,11 @@
 """Tables that somebody changed by hand: find them, and have them made anew."""
 
 import json
-from typing import Any, Dict, List, Sequence
+from typing import Collection, Dict, List, Mapping
 
 import dlt
 from dlt.common.schema import Schema
-from dlt.common.schema.typing import PIPELINE_STATE_TABLE_NAME, TTableSchemaColumns
+from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.common.schema.utils import get_root_table, has_table_seen_data
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
@@ -16,27 +16,54 @@ TYPED = ("duckdb", "postgres")
 """Destinations that have a type of their own for each of dlt's."""
 
 
-def check_structure(pipeline: dlt.Pipeline, streams: Sequence[str]) -> None:
-    """Raise an error if a table is not as it was loaded.
+def check_structure(
+    pipeline: dlt.Pipeline, streams: Mapping[str, str], anew: bool = False
+) -> Dict[str, List[str]]:
+    """Return what is wrong with tables that are made anew, and refuse what is not.
 
     Args:
         pipeline (dlt.Pipeline): The pipeline, in the state of the destination.
-        streams (Sequence[str]): Streams whose tables are looked at.
+        streams (Mapping[str, str]): Streams, with the names of their tables.
+        anew (bool): They are read and made anew.
+
+    Returns:
+        Dict[str, List[str]]: What is wrong, by table.
 
     Raises:
-        HarvestError: A table or a column is missing, or has another type.
+        HarvestError: A table or a column is missing, or has another type, or a table
+            is not dlt's.
     """
     by_table = faults(pipeline, streams)
-    if found := [words for each in by_table.values() for words in each]:
+    if by_table and not anew:
+        found = [words for each in by_table.values() for words in each]
         words = "; ".join(found[:5])
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
         raise HarvestError(
             f"Somebody changed {pipeline.dataset_name}: {words}{more}. Nothing was"
             " loaded: --full-refresh makes these tables anew and reads them again."
         )
+    return by_table
 
 
-def faults(pipeline: dlt.Pipeline, streams: Sequence[str]) -> Dict[str, List[str]]:
+def _refuse_others(dataset: str, found: Dict[str, TTableSchemaColumns]) -> None:
+    """Refuse to load into tables that another program has made."""
+    others = [
+        name for name, columns in found.items() if columns and not _is_dlts(columns)
+    ]
+    if others:
+        raise HarvestError(
+            f"{dataset} has a table of another program with the name of one of"
+            f" Harvest's: {', '.join(others)}. Nothing was loaded: choose another"
+            " dataset with --dataset."
+        )
+
+
+def _is_dlts(columns: TTableSchemaColumns) -> bool:
+    """Return whether a table has a column that dlt gives to each."""
+    return any(name.lower().startswith("_dlt_") for name in columns)
+
+
+def faults(pipeline: dlt.Pipeline, streams: Mapping[str, str]) -> Dict[str, List[str]]:
     """Return what is wrong with tables of some streams and of dlt, by table."""
     with pipeline.destination_client() as client:
         # a lake keeps no types apart from those of its files
@@ -45,21 +72,21 @@ def faults(pipeline: dlt.Pipeline, streams: Sequence[str]) -> Dict[str, List[str
             or not client.is_storage_initialized()
         ):
             return {}
-        own = dict(client.get_storage_tables(client.schema.dlt_table_names()))
-        notes = client.schema.version_table_name
+        dlts, tables = client.schema.dlt_table_names(), [*streams.values()]
+        found = dict(client.get_storage_tables([*dlts, *tables]))
+        _refuse_others(pipeline.dataset_name, {name: found[name] for name in tables})
+        own = {name: found[name] for name in dlts}
         if not any(own.values()):
             return {}
-        if not own.get(notes):
-            return {notes: [f"the table {notes} is missing"]}
-        stored = client.get_stored_schema("harvest")
-        if stored is None:
-            return {}
+        notes = client.schema.version_table_name
+        known = "harvest" in pipeline.schemas
+        schema = pipeline.schemas["harvest"] if known else None
+        stored = client.get_stored_schema("harvest") if own[notes] else None
         # that of the pipeline, as a rule: reading one takes longer than all the rest
-        known = pipeline.schemas.get("harvest")
-        if known and known.version_hash == stored.version_hash:
-            schema = known
-        else:
+        if stored and (not schema or schema.version_hash != stored.version_hash):
             schema = Schema.from_dict(json.loads(stored.schema))
+        if not schema:
+            return {} if own[notes] else {notes: [f"the table {notes} is missing"]}
         names = [
             name
             for name, table in schema.tables.items()
@@ -69,8 +96,8 @@ def faults(pipeline: dlt.Pipeline, streams: Sequence[str]) -> Dict[str, List[str
         names += schema.dlt_table_names()
         there = dict(client.get_storage_tables(names))
     typed = kind_of(pipeline) in TYPED
-    found = {name: _faults(schema, name, there.get(name, {}), typed) for name in names}
-    return {name: words for name, words in found.items() if words}
+    wrong = {name: _faults(schema, name, there.get(name, {}), typed) for name in names}
+    return {name: words for name, words in wrong.items() if words}
 
 
 def _faults(
@@ -88,25 +115,19 @@ def _faults(
     return found
 
 
-def prepare_refresh(pipeline: dlt.Pipeline, streams: Sequence[str]) -> Dict[str, Any]:
-    """Prepare a full refresh, which also makes tables anew that are not as they were.
+def make_anew(pipeline: dlt.Pipeline, tables: Collection[str]) -> None:
+    """Drop tables that are not as they were, which dlt makes anew when it loads.
 
-    dlt drops these when it has read everything. Its notes of where the pipeline stands
-    go before: should the run die in between, the next one reads everything.
+    It is done when all is read. Also what dlt noted of the schema goes: by that, dlt
+    would take the tables for whole.
 
     Args:
-        pipeline (dlt.Pipeline): The pipeline, in the state of the destination.
-        streams (Sequence[str]): Streams that are read again.
-
-    Returns:
-        Dict[str, Any]: Arguments for `pipeline.run`.
+        pipeline (dlt.Pipeline): The pipeline, with a load package for all of them.
+        tables (Collection[str]): Names of the tables, which may be missing.
     """
-    found = faults(pipeline, streams)
-    if not found:
-        return {}
-    with pipeline.destination_client() as client:
+    if not tables:
+        return
+    with pipeline.destination_client("harvest") as client:
         assert isinstance(client, SqlJobClientBase)
-        broken = found.keys() & {*client.schema.dlt_table_names()}
-        broken.add(PIPELINE_STATE_TABLE_NAME)
-        client.drop_tables(*broken, delete_schema=False)
-    return {"refresh": "drop_resources"}
+        notes = client.schema.version_table_name
+        client.drop_tables(*tables, delete_schema=notes not in tables)

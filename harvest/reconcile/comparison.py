@@ -142,7 +142,8 @@ class Comparison:
 
     @property
     def _differences(self) -> List[str]:
-        absent = (f"the table {name} is missing" for name in self.absent)
+        kinds = {True: "column", False: "table"}
+        absent = (f"the {kinds['.' in name]} {name} is missing" for name in self.absent)
         return [*absent, *self.to_repair]
 
     def leave_out(self, status: Outcome, note: str) -> None:

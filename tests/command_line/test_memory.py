@@ -62,7 +62,7 @@ def test_arrow_is_imported_late_and_gives_memory_back() -> None:
     look = (
         "import os, sys; os.environ.pop('ARROW_DEFAULT_MEMORY_POOL', '');"
         " from harvest.cli import memory, run; print('pyarrow' in sys.modules);"
-        " memory.give_memory_back();"
+        " given = memory.memory_given_back(); given.__enter__();"
         " import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
     )
     done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True)

@@ -41,6 +41,12 @@ def test_a_certificate_that_is_not_trusted() -> None:
         explain_failure(error)
 
 
+def test_a_socks_proxy_without_its_package() -> None:
+    error = requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+    with pytest.raises(HarvestError, match=r"SOCKS proxy.*pip install 'requests\[socks\]'"):
+        explain_failure(error)
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
