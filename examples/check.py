@@ -23,8 +23,7 @@ import psycopg2
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from sandbox import Account, Server  # noqa: E402
-from sandbox.reports import REPORTS  # noqa: E402
+from sandbox import REPORTS, Account, Server  # noqa: E402
 
 Environment = Dict[str, str]
 

@@ -2,19 +2,18 @@
 
 `python -m sandbox` serves one; in Python:
 
-    with Server(Account.generate(seed=1, time_entries=2000)) as server:
+    with Server(Account.generate(seed=1, time_entries=6000)) as server:
         requests.get(server.base_url + "/time_entries", headers=server.headers())
 """
 
 from .account import Account
-from .changes import Change
+from .agency.changes import Change
+from .api.reports import REPORTS
 from .clock import Clock
-from .faults import Fault, Faults
-from .fields import UNFORESEEN, Fields
-from .listings import BALANCES, LISTINGS, PAGES, TIME_OFF
-from .recording import RequestRecord
-from .reports import REPORTS
-from .server import Server
+from .server import RequestRecord, Server
+from .server.faults import Fault, Faults
+from .store.fields import UNFORESEEN, Fields
+from .store.listings import BALANCES, LISTINGS, PAGES, TIME_OFF
 
 __all__ = [
     "BALANCES",

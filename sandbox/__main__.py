@@ -14,13 +14,16 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from .account import Account
-from .api import TIME_OFF_ANSWERS, Api
-from .changes import KINDS
-from .listings import LISTINGS, PAGES
-from .owner import ROLES
+from .agency.changes import KINDS
+from .api.answers import TIME_OFF_ANSWERS, Api
+from .api.permissions import ROLES, Permissions
 from .server import Server
+from .store.listings import LISTINGS, PAGES
 
 PORT = 8722
+UNLIMITED = """
+export SOURCES__HARVEST__RATE_LIMIT=100000
+export SOURCES__HARVEST__REPORT_RATE_LIMIT=100000"""
 
 
 def whole(highest: int) -> Callable[[str], int]:
@@ -42,7 +45,8 @@ def styles(text: str) -> dict[str, str]:
     given = {stream: style for stream, _, style in pairs}
     everywhere = given.pop("all", "")
     try:
-        api = Api(Account.empty())
+        empty = Account.empty()
+        api = Api(empty, Permissions(empty.store))
         if everywhere:
             api.page_by(everywhere)
         for stream, style in given.items():
@@ -62,12 +66,12 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=whole(65535), default=PORT, help="default: %(default)s; 0: any free one"
     )
     top.add_argument(
-        "--time-entries", type=whole(10**7), default=2000, metavar="N", help="default: %(default)s"
+        "--time-entries", type=whole(10**7), default=6000, metavar="N", help="default: %(default)s"
     )
     top.add_argument(
         "--years",
         type=float,
-        help="how far back the account goes (default: 2.5 for 2,000 entries, more for more)",
+        help="how far back the account goes (default: what suits the entries)",
     )
     top.add_argument("--seed", type=int, default=1, help="another seed, another account")
     top.add_argument("--no-limits", action="store_true", help="do not enforce the rate limits")
@@ -158,18 +162,20 @@ def welcome(server: Server, seconds: float) -> str:
     names = ("clients", "projects", "users", "time_entries", "expenses", "invoices", "estimates")
     held = ", ".join(f"{counts[name]:,} {name.replace('_', ' ')}" for name in names)
     own_port = "" if server.url.endswith(f":{PORT}") else f" --url {server.url}"
-    limits = "as Harvest's" if server.limits else "none"
+    limits = "as Harvest's" if server.service.limits else "none"
+    # The source keeps Harvest's limits unless it is told of others.
+    more = "" if server.service.limits else UNLIMITED
     return f"""\
 {account.company["name"]}, a made-up agency, is served at {server.base_url} ({seconds:.1f} s).
 It holds {held}{since}.
-Rate limits: {limits}. Added latency: {server.latency:g} s.
+Rate limits: {limits}. Added latency: {server.service.latency:g} s.
 
 Settings to use it, ready to paste:
 
 export SOURCES__HARVEST__BASE_URL={server.base_url}
 export SOURCES__HARVEST__ID_URL={server.id_url}
 export SOURCES__HARVEST__ACCESS_TOKEN={server.token}
-export SOURCES__HARVEST__ACCOUNT_ID={server.account_id}
+export SOURCES__HARVEST__ACCOUNT_ID={server.account_id}{more}
 
 To change the account while it runs:  python -m sandbox change{own_port}
 To see what was asked of it:          curl {server.url}/sandbox/stats

@@ -10,26 +10,34 @@ from random import Random
 
 import orjson
 
-from . import changes, reports, time_off
+from .agency import changes, history
+from .agency.company import LIVE_COMPANY, company
+from .agency.records import complete
+from .api import balances, reports
 from .clock import Clock
-from .columns import Row
-from .company import LIVE_COMPANY, company
-from .editor import Editor
-from .fields import Fields
-from .generate import Agency
-from .listings import BALANCES, LISTINGS
+from .store.columns import Row
+from .store.database import Store
+from .store.editor import Editor, is_manager
+from .store.fields import Fields
+from .store.listings import BALANCES, LISTINGS
 
 
-class Account(Editor):
+class Account:
     """A Harvest account. Every method may be called from any thread.
 
     `Account.generate` makes a whole agency, `Account.empty` one without data.
 
+    Args:
+        seed: what chance is drawn from.
+        clock: the account's time.
+        fields: which fields the rows have.
+        project_codes: whether projects have codes; without, the code of every one is null.
+
     Attributes:
+        store: the rows.
+        editor: changes them.
         clock: the account's time.
         company: what `/company` answers; change its entries at will.
-        seed: what the account was made from.
-        project_codes: whether projects have codes; without, the code of every one is null.
         lock: holds off changes while it is held.
     """
 
@@ -40,8 +48,27 @@ class Account(Editor):
         fields: Fields | None = None,
         project_codes: bool = True,
     ) -> None:
-        super().__init__(seed, clock, fields, project_codes)
+        self.store = Store(clock, fields, project_codes)
+        self.editor = Editor(self.store, complete, seed)
         self.company: Row = company()
+        self.clock = self.store.clock
+        self.lock = self.store.lock
+        self.get = self.store.get
+        self.ids = self.store.ids
+        self.columns_of = self.store.columns_of
+        self.add = self.editor.add
+        self.edit = self.editor.edit
+        self.delete = self.editor.delete
+        self.bill = self.editor.bill
+
+    @property
+    def fields(self) -> Fields:
+        """Return which fields the account sends; set it to change that at once."""
+        return self.store.fields
+
+    @fields.setter
+    def fields(self, fields: Fields) -> None:
+        self.store.fields = fields
 
     # ---------------------------------------------------------------- making one
 
@@ -49,7 +76,7 @@ class Account(Editor):
     def generate(
         cls,
         seed: int = 1,
-        time_entries: int = 2000,
+        time_entries: int = 6000,
         years: float | None = None,
         today: date | None = None,
         clock: Clock | None = None,
@@ -64,8 +91,8 @@ class Account(Editor):
         Args:
             seed: what chance is drawn from.
             time_entries: how many time entries; everything else grows with it, more slowly.
-            years: how far back it goes; by default two and a half for 2,000 entries, and more
-                for more: seven for 200,000.
+            years: how far back it goes; by default nearly two for 6,000 entries, and more for
+                more: seven for 200,000.
             today: the day on which the account is looked at. When it is not the clock's today
                 the clock is moved to noon (UTC) of that day, and goes on from there.
             clock: the clock to use.
@@ -82,7 +109,7 @@ class Account(Editor):
         elif today != now.date():
             noon = datetime.combine(today, time(12), timezone.utc)
             account.clock.advance((noon - now).total_seconds())
-        Agency(account, seed, time_entries, years, today).build()
+        history.make(account.editor, seed, time_entries, years, today)
         return account
 
     @classmethod
@@ -105,7 +132,7 @@ class Account(Editor):
             saml_exempt: as in `generate`.
         """
         account = cls(clock=clock, fields=Fields.of(documented_only, unforeseen, saml_exempt))
-        account.finish()
+        account.store.finish()
         for _ in range(users):
             account.add("users", access_roles=["administrator"])
         return account
@@ -143,7 +170,7 @@ class Account(Editor):
                 if stream != "project_budget" and not (from_ and to):
                     raise ValueError(f"{stream} needs from_ and to.")
                 first, last = str(from_), str(to)
-                fragments = self.report(stream, first, last, include_fixed_fee)
+                fragments = reports.rows(self.store, stream, first, last, include_fixed_fee)
             elif stream == BALANCES:
                 this = self.clock.now().year
                 users = self.parents(stream) if parent is None else [parent]
@@ -151,7 +178,7 @@ class Account(Editor):
                     row
                     for user in users
                     for each in ([year] if year else [this, this - 1])
-                    for row in self.balances(user, each)
+                    for row in balances.rows(self.store, user, each)
                 ]
             else:
                 listing = LISTINGS[stream]
@@ -159,7 +186,8 @@ class Account(Editor):
                 parents = self.parents(stream) if listing.parent[0] and parent is None else [parent]
                 fragments = []
                 for each in parents:
-                    fragments += self.fragments(listing.table, self.ids(listing, each, conditions))
+                    ids = self.ids(listing, each, conditions)
+                    fragments += self.store.fragments(listing.table, ids)
         body = b"[" + b",".join(fragments) + b"]"
         loaded: list[Row] = json.loads(body, parse_float=Decimal) if exact else orjson.loads(body)
         return loaded
@@ -176,7 +204,7 @@ class Account(Editor):
         table = "users" if stream == BALANCES else LISTINGS[stream].parent[1]
         ids = self.ids(LISTINGS[table])
         if stream == "teammates":
-            return [user for user in ids if self.is_manager(user)]
+            return [user for user in ids if is_manager(self.store, user)]
         return list(ids)
 
     def counts(self) -> dict[str, int]:
@@ -184,7 +212,7 @@ class Account(Editor):
         with self.lock:
             counts = {"company": 1}
             for name, listing in LISTINGS.items():
-                counts[name] = self.one(
+                counts[name] = self.store.one(
                     f"SELECT count(*) FROM {listing.stored_in} t WHERE {listing.where}"
                 )
             return counts
@@ -194,32 +222,6 @@ class Account(Editor):
         left_out = LIVE_COMPANY if self.fields.documented_only else {}
         row = {name: value for name, value in self.company.items() if name not in left_out}
         return self.fields.complete("company", [orjson.dumps(row)])[0]
-
-    def balances(self, user: int, year: int, as_of: date | None = None) -> list[bytes]:
-        """Return the balances of paid time off of a user in a year, each as JSON."""
-        today = self.clock.now().date()
-        as_of = as_of or (today if year == today.year else date(year, 12, 31))
-        with self.lock:
-            rows = [orjson.dumps(row) for row in time_off.balances(self, user, year, as_of)]
-        return self.fields.complete(BALANCES, rows)
-
-    def report(
-        self,
-        name: str,
-        first: str = "",
-        last: str = "",
-        fixed_fee: bool | None = None,
-        active: bool | None = None,
-        seen: str = "1",
-    ) -> list[bytes]:
-        """Return the rows of a report, each as JSON, summed from entries and expenses."""
-        today = self.clock.now().date()
-        sql, values = reports.query(name, first, last, fixed_fee, today, active, seen)
-        rows: list[bytes] = self.cached(
-            (sql, tuple(values.items())),
-            lambda: [row for (row,) in self.query(sql, named=values)],
-        )
-        return self.fields.complete(name, rows)
 
     # ---------------------------------------------------------------- changing it
 
@@ -234,4 +236,4 @@ class Account(Editor):
             kinds: which kinds to make, of add, edit, delete and bill.
         """
         with self.lock:
-            return changes.make(self, Random(f"change/{seed}"), count, sorted(kinds))
+            return changes.make(self.editor, Random(f"change/{seed}"), count, sorted(kinds))

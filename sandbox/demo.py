@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 
 from .account import Account
-from .listings import BALANCES, LISTINGS
-from .reports import REPORTS
+from .api.reports import REPORTS
 from .server import Server
+from .store.listings import BALANCES, LISTINGS
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".demo"

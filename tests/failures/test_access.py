@@ -26,9 +26,9 @@ def by_oauth(server: Server, **settings: Any) -> Copy:
     """A pipeline that signs in by OAuth2."""
     given = {
         "access_token": None,
-        "client_id": server.client_id,
-        "client_secret": server.client_secret,
-        "refresh_token": server.refresh_token,
+        "client_id": server.sign_in.client_id,
+        "client_secret": server.sign_in.client_secret,
+        "refresh_token": server.sign_in.refresh_token,
     }
     return Copy(server, **{**given, **settings})
 
@@ -57,10 +57,10 @@ def test_a_token_that_expires_in_the_middle_is_renewed_once_for_all_threads(
 ) -> None:
     copy = by_oauth(server)
     # while many children are asked for side by side
-    server.latency = 0.15
+    server.service.latency = 0.15
     server.before(
         "/users/[0-9]+/cost_rates",
-        lambda record: server.account.clock.advance(server.token_lifetime + 1),
+        lambda record: server.account.clock.advance(server.sign_in.token_lifetime + 1),
     )
     streams = [*FEW, "billable_rates", "invoice_messages", "invoice_payments"]
     copy.run(*streams)
@@ -71,7 +71,7 @@ def test_a_token_that_expires_in_the_middle_is_renewed_once_for_all_threads(
 
 
 def test_a_token_is_renewed_before_it_expires(server: Server) -> None:
-    server.token_lifetime = 2
+    server.sign_in.token_lifetime = 2
     copy = by_oauth(server)
     server.before("/users", lambda record: time.sleep(1.9))
     copy.run("users", "cost_rates")
@@ -97,8 +97,8 @@ def test_a_refresh_is_refused_in_the_middle(server: Server) -> None:
     before = snapshot(copy)
 
     def revoke(_: Any) -> None:
-        server.refresh_token = "revoked"
-        server.account.clock.advance(server.token_lifetime + 1)
+        server.sign_in.refresh_token = "revoked"
+        server.account.clock.advance(server.sign_in.token_lifetime + 1)
 
     server.before("/users", revoke)
     with pytest.raises(PipelineStepFailed) as raised:

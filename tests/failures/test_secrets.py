@@ -40,8 +40,8 @@ def account(generated: Callable[..., Account]) -> Account:
 @pytest.fixture
 def server(account: Account) -> Iterator[Server]:
     with Server(account, tokens=[SECRETS["access_token"]], limits=False) as running:
-        running.client_secret = SECRETS["client_secret"]
-        running.refresh_token = SECRETS["refresh_token"]
+        running.sign_in.client_secret = SECRETS["client_secret"]
+        running.sign_in.refresh_token = SECRETS["refresh_token"]
         yield running
 
 
@@ -83,9 +83,9 @@ def elsewhere() -> Iterator[Elsewhere]:
 def oauth(server: Server) -> Dict[str, Any]:
     return {
         "access_token": None,
-        "client_id": server.client_id,
-        "client_secret": server.client_secret,
-        "refresh_token": server.refresh_token,
+        "client_id": server.sign_in.client_id,
+        "client_secret": server.sign_in.client_secret,
+        "refresh_token": server.sign_in.refresh_token,
     }
 
 
@@ -176,7 +176,7 @@ def test_no_secret_is_written(
     for name, make in ways(server).items():
         server.faults.clear()
         server.forbidden.clear()
-        server.refresh_token = SECRETS["refresh_token"]
+        server.sign_in.refresh_token = SECRETS["refresh_token"]
         # given in the environment as users do, and in arguments
         given = {} if name in ("nothing", "500", "422") else settings
         copy = Copy(server, **given)

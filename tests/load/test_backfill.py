@@ -70,7 +70,7 @@ def test_one_day(copy: Copy, span: List[str]) -> None:
 
 
 def test_a_range_of_several_pages(copy: Copy, span: List[str]) -> None:
-    copy.server.page_size = 200
+    copy.server.api.page_size = 200
     for number in range(410):
         copy.server.account.add("time_entries", spent_date=span[number % 2])
     copy.server.account.clock.advance(60)

@@ -26,7 +26,7 @@ def test_the_seven_streams() -> None:
 def test_an_account_without_it_loads_everything_else(
     server: Server, answer: str, said: pytest.LogCaptureFixture
 ) -> None:
-    server.paid_time_off = answer
+    server.api.paid_time_off = answer
     copy = Copy(server, on_forbidden="raise")
     copy.run(*FEW)
     copy.check("clients", "users")
@@ -45,7 +45,7 @@ def test_what_was_loaded_stays_when_it_is_refused(server: Server, answer: str) -
     copy = Copy(server)
     copy.begin(*TIME_OFF)
     before = snapshot(copy)
-    server.paid_time_off = answer
+    server.api.paid_time_off = answer
     copy.run("clients", *TIME_OFF, substream_refresh_hours=0)
     after = snapshot(copy)
     assert {name: after[name] for name in before if name.startswith("pto_")} == {
@@ -55,7 +55,7 @@ def test_what_was_loaded_stays_when_it_is_refused(server: Server, answer: str) -
 
 @pytest.mark.parametrize("key", ["", "pto_assignments", "assignments", "whatever"])
 def test_rows_load_under_whatever_name(server: Server, key: str) -> None:
-    server.assignments_key = key
+    server.api.assignments_key = key
     copy = Copy(server)
     copy.run("pto_assignments")
     copy.check("pto_assignments")

@@ -220,7 +220,7 @@ def test_a_request_counts_when_it_is_sent(account: Account) -> None:
 
         def quick_after_some(_: Any) -> None:
             if next(slow) > WORKERS:
-                server.latency = 0
+                server.service.latency = 0
 
         server.before("/clients", quick_after_some, times=None)
         client = client_of(server, RateLimit("api", 30, 10))

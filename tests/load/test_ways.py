@@ -23,7 +23,7 @@ DATED = {name for name, stream in STREAMS.items() if stream.dated}
 @pytest.mark.parametrize("most", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_sample_of_each_resource(server: Server, most: int) -> None:
     """`add_limit` ends, and the next whole run brings everything: no cursor has moved on."""
-    server.page_size = 20
+    server.api.page_size = 20
     copy = Copy(server).of(*KINDS)
     copy.pipeline.run(copy.source().add_limit(most))
     copy.run()
@@ -143,7 +143,7 @@ def test_a_negative_number_is_refused(copy: Copy, name: str) -> None:
 )
 def test_who_takes_rows_slowly_without_a_pipeline(copy: Copy, streams: Tuple[str, ...]) -> None:
     """Its state is at hand for as long as dlt is asked for the next row only."""
-    copy.server.page_size = 5
+    copy.server.api.page_size = 5
     source = copy.source(*streams)
     found = []
     for row in source if len(streams) > 1 else getattr(source, streams[0]):

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from harvest import HarvestError
 from harvest.cli.commands import load
 from harvest.history import keep_versions
-from sandbox import Account, Server
-from sandbox.fields import Fields
+from sandbox import Account, Fields, Server
 from tests.chance import LONG, in_batches, play_sequences
 from tests.copy import Copy, Row
 from tests.failures.test_random import folder

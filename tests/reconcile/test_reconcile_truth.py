@@ -9,8 +9,7 @@ from dlt.pipeline.helpers import pipeline_drop
 from harvest import HarvestError, harvest_source
 from harvest.reconcile import reconcile, verify
 from harvest.settings import STREAMS
-from sandbox import Account, Server
-from sandbox.fields import Fields
+from sandbox import Account, Fields, Server
 from tests.copy import Copy, Row
 from tests.helpers import check, differing, heal, removed, repair, sql, streams
 from tests.lakes import Delta
@@ -211,7 +210,7 @@ def test_what_was_refused_is_not_equal(server: Server) -> None:
 def test_a_list_that_never_stands_still_is_not_equal(server: Server) -> None:
     copy = Copy(server)
     copy.begin("invoices", "tasks")
-    server.page_size = 7
+    server.api.page_size = 7
 
     def change(record: Any) -> None:
         server.account.delete("invoices", server.account.rows("invoices")[0]["id"])
@@ -225,7 +224,7 @@ def test_a_list_that_never_stands_still_is_not_equal(server: Server) -> None:
 
 @pytest.mark.parametrize("how", ["403", "404"])
 def test_an_account_without_paid_time_off(server: Server, how: str) -> None:
-    server.paid_time_off = how
+    server.api.paid_time_off = how
     optional = [name for name, stream in STREAMS.items() if stream.optional]
     copy = Copy(server).of("clients", "users", *optional)
     copy.run()
@@ -358,7 +357,7 @@ def test_deep_finds_what_leaves_no_trace(server: Server, destination: str) -> No
 def test_deep_reads_long_lists_page_by_page(server: Server) -> None:
     copy = Copy(server)
     copy.begin("time_entries", "expenses")
-    server.page_size = 7
+    server.api.page_size = 7
     sql(copy, "UPDATE {}time_entries SET notes = 'x', rounded_hours = rounded_hours"
               " WHERE id = (SELECT MIN(id) FROM {}time_entries)")  # fmt: skip
     found = check(copy, "time_entries", "expenses")

@@ -163,7 +163,7 @@ def test_refusals_have_the_fields_that_were_recorded(server: Server) -> None:
 def test_the_holidays_of_a_calendar_are_a_list_of_their_own(server: Server) -> None:
     calendar = server.account.add("pto_holiday_calendars")
     held = calendar["entries"]
-    server.embedded_holidays = 1
+    server.api.embedded_holidays = 1
     [listed] = get(server, "/pto/holiday_calendars").json()["pto_holiday_calendars"]
     assert listed["entries"] == held[:1]
     assert listed["entries_count"] == len(held) > 2
@@ -173,5 +173,5 @@ def test_the_holidays_of_a_calendar_are_a_list_of_their_own(server: Server) -> N
     assert first["total_entries"] == len(held)
     assert get(server, path, per_page=2, page=2).json()["entries"] == held[2:4]
     assert get(server, "/pto/holiday_calendars/1/entries").status_code == 404
-    server.paid_time_off = "403"
+    server.api.paid_time_off = "403"
     assert get(server, path).status_code == 403

@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from sandbox import Account, Server
-from sandbox.listings import LISTINGS, PROJECT_LISTINGS
+from sandbox.store.listings import LISTINGS, PROJECT_LISTINGS
 from tests.script import ROOT
 
 OPENAPI = ROOT.parent / "shared" / "harvest-openapi.yaml"

@@ -1,0 +1,1 @@
+"""What the API answers: lists, pages, reports, and who may see what."""

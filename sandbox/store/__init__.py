@@ -1,0 +1,1 @@
+"""What an account holds: tables, rows, and what follows from a change."""
