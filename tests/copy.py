@@ -7,7 +7,7 @@ import shutil
 import uuid
 from collections import defaultdict
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,8 @@ from dlt import Schema
 
 from harvest import harvest_source
 from harvest.reconcile import reconcile
-from harvest.settings import STREAMS
-from harvest.streams.due import report_windows
-from sandbox import Account, Server
+from sandbox import LISTINGS, Account, Server
+from tests import expected
 
 Row = Dict[str, Any]
 Table = Dict[Any, Row]
@@ -155,7 +154,7 @@ class Copy:
     def _digest(self, streams: Tuple[str, ...], healed: bool) -> str:
         """A digest of all that a first run depends on."""
         account = self.server.account
-        lists = [name for name, stream in STREAMS.items() if stream.kind == "list"]
+        lists = [name for name in LISTINGS if name not in expected.PARENTS]
         settings = {n: each for n, each in self.settings.items() if not n.endswith("_url")}
         seen = [settings, streams, healed, account.company, *map(account.rows, lists)]
         return hashlib.sha256(json.dumps(seen, default=str).encode()).hexdigest()
@@ -230,21 +229,21 @@ class Copy:
             period: windows of the reports.
         """
         with self.reading():
-            self._check(streams or self.streams or tuple(STREAMS), names, period)
+            self._check(streams or self.streams or expected.STREAMS, names, period)
 
     def _check(self, streams: Tuple[str, ...], names: bool, period: str) -> None:
         # dlt reads it anew each time it is asked for it
         schema = self.pipeline.default_schema
         for stream in streams:
-            expected = truth(self.server.account, stream, period)
+            there = truth(self.server.account, stream, period)
             here = self._rows(stream, schema)
             if not names:
-                expected, here = ids_only(expected), ids_only(here)
-            assert here.keys() == expected.keys(), (
-                f"{stream}: missing {sorted(expected.keys() - here.keys(), key=str)[:5]},"
-                f" too many {sorted(here.keys() - expected.keys(), key=str)[:5]}"
+                there, here = ids_only(there), ids_only(here)
+            assert here.keys() == there.keys(), (
+                f"{stream}: missing {sorted(there.keys() - here.keys(), key=str)[:5]},"
+                f" too many {sorted(here.keys() - there.keys(), key=str)[:5]}"
             )
-            for key, row in expected.items():
+            for key, row in there.items():
                 differing = {
                     name: (here[key].get(name), row.get(name))
                     for name in {*here[key], *row}
@@ -261,40 +260,24 @@ def _noted(rows: List[Row], row: Row) -> Row:
 def ids_only(rows: Table) -> Table:
     """Rows without what they repeat of other records, but for the ids."""
     return {
-        key: {
-            name: value for name, value in row.items() if "__" not in name or name.endswith("__id")
-        }
+        key: {name: value for name, value in row.items() if not _repeated(name)}
         for key, row in rows.items()
     }
 
 
+def _repeated(name: str) -> bool:
+    whose, _, what = name.partition("__")
+    return whose in expected.OTHERS and what not in ("", "id")
+
+
 def truth(account: Account, stream: str, period: str = "year") -> Table:
     """What a copy of a stream has to hold, by key, in comparable values."""
-    kind = STREAMS[stream].kind
-    rows: List[Row] = []
-    if kind == "child":
-        parent_key = STREAMS[stream].parent_key
-        for parent, children in account.children(stream, exact=True).items():
-            rows += [{parent_key: parent, **child} for child in children]
-    elif kind == "report":
-        dated = account.rows("time_entries") + account.rows("expenses")
-        days = [date.fromisoformat(row["spent_date"]) for row in dated]
-        tomorrow = date.today() + timedelta(days=1)
-        windows = {report_windows(period, day, day)[0] for day in (*days, tomorrow)}
-        for start, end in sorted(windows):
-            for row in account.rows(stream, from_=start, to=end, exact=True):
-                rows.append({"period_start": str(start), "period_end": str(end), **row})
-    elif kind == "yearly":
-        for year in (date.today().year - 1, date.today().year):
-            rows += [{**row, "year": year} for row in account.rows(stream, year=year)]
-    else:
-        rows = account.rows(stream, exact=True)
-    found = (_filled(flat(row)) for row in rows)
+    found = (_filled(flat(row)) for row in expected.rows(account, stream, period))
     return {key_of(stream, row): row for row in found}
 
 
 def key_of(stream: str, row: Row) -> Any:
-    return tuple(row.get(name) for name in STREAMS[stream].key)
+    return tuple(row.get(name) for name in expected.key(stream))
 
 
 def plain(value: Any) -> Any:
