@@ -19,6 +19,7 @@ from sandbox import Account, Server
 from sandbox.server import RequestRecord
 from tests.chance import LONG, in_batches, play_sequences
 from tests.copy import Copy
+from tests.helpers import sentence
 from tests.processes import Run
 
 GROUPS = {
@@ -142,7 +143,8 @@ def play(server: Server, streams: Tuple[str, ...], sequence: List[Step]) -> None
             except Exception as error:
                 if step.quiet:
                     raise
-                note(f"failed: {error}")
+                # what the source does not tell in a sentence of its own is a mistake of its own
+                note(f"failed: {sentence(error)}")
             else:
                 if step.quiet:
                     copy.check(*streams, names=False)
