@@ -75,8 +75,17 @@ def windows(period: str, days: Iterable[date]) -> List[Tuple[date, date]]:
     return [(first(each), first(each + months) - timedelta(days=1)) for each in sorted(starts)]
 
 
-def rows(account: Account, stream: str, period: str) -> List[Dict[str, Any]]:
-    """The rows of a stream as Harvest gives them, with the columns that a copy adds."""
+def rows(
+    account: Account, stream: str, period: str, more: Iterable[date] = ()
+) -> List[Dict[str, Any]]:
+    """The rows of a stream as Harvest gives them, with the columns that a copy adds.
+
+    Args:
+        account: what is copied.
+        stream: name of the stream.
+        period: windows of the reports.
+        more: days whose windows are there as well, though nothing was recorded in them.
+    """
     found: List[Dict[str, Any]] = []
     this = date.today().year
     if stream in PARENTS:
@@ -85,7 +94,7 @@ def rows(account: Account, stream: str, period: str) -> List[Dict[str, Any]]:
     elif is_report(stream):
         dated = account.rows("time_entries") + account.rows("expenses")
         days = [date.fromisoformat(row["spent_date"]) for row in dated]
-        days.append(date.today() + timedelta(days=1))
+        days += [date.today() + timedelta(days=1), *more]
         for start, end in windows(period, days):
             added = {"period_start": str(start), "period_end": str(end)}
             report = account.rows(stream, from_=start, to=end, exact=True)
