@@ -131,9 +131,10 @@ def line(drawn: dict[str, Any], start: tuple[str, str], target: str, cardinality
 def box(name: str, x: int, y: int, rows: list[str]) -> str:
     """Draw a table with its key and the columns that lead elsewhere."""
     height = LINE * (len(rows) + 1)
+    place = f'x="{x}" y="{y}" width="{WIDTH}"'
     lines = [
-        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{height}" fill="#f9fafb" stroke="#9ca3af"/>',
-        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{LINE}" fill="#2f5f8f"/>',
+        f'<rect {place} height="{height}" fill="#f9fafb" stroke="#9ca3af"/>',
+        f'<rect {place} height="{LINE}" fill="#2f5f8f"/>',
         f'<text class="name" x="{x + 8}" y="{y + 13}">{name}</text>',
     ]
     for number, column in enumerate(rows, start=1):

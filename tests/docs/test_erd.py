@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from copy import deepcopy
 from types import ModuleType
 
 import pytest
