@@ -44,9 +44,7 @@ def test_each_line_leads_from_many_rows_to_one() -> None:
 
 def test_a_cardinality_that_it_cannot_draw_is_refused() -> None:
     erd = script("docs/generate_erd.py")
-    tables = yaml.safe_load((ROOT / "harvest" / "schema.yaml").read_text(encoding="utf-8"))[
-        "tables"
-    ]
+    tables = deepcopy(SCHEMA["tables"])
     tables["contacts"]["references"][0]["cardinality"] = "one_to_many"
     with pytest.raises(KeyError, match="one_to_many"):
         erd.render(tables)
