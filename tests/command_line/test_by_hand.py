@@ -2,7 +2,8 @@
 
 import os
 import uuid
-from typing import Any, Dict, Iterator, List
+from itertools import combinations
+from typing import Any, Dict, Iterator, List, Tuple
 
 import dlt
 import duckdb
@@ -126,6 +127,23 @@ def test_changed_by_hand(place: Place, sql: str) -> None:
     place.load("--full-refresh")
     place.check()
     # and from there as ever
+    place.load()
+    place.check()
+
+
+OWN = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tables", [each for n in (1, 2, 3) for each in combinations(OWN, n)])
+def test_tables_of_dlts_own_that_were_dropped(place: Place, tables: Tuple[str, ...]) -> None:
+    """A full refresh makes a whole copy of them, each alone and all together."""
+    place.load()
+    for table in tables:
+        place.do(f"DROP TABLE harvest_data.{table}")
+    place.load("--full-refresh")
+    place.check()
+    assert place.run("verify").returncode == 0
     place.load()
     place.check()
 
