@@ -9,7 +9,7 @@ from typing import Set
 import pytest
 
 from harvest import harvest_source
-from harvest.settings import STREAMS, Stream
+from harvest.settings import ADMINISTRATOR, INVOICES, MANAGER, STREAMS, Stream
 from tests.script import ROOT
 
 if sys.version_info >= (3, 11):
@@ -29,6 +29,12 @@ FRESH = {
     "report": "windows of time",
 }
 
+ROLES = {
+    ADMINISTRATOR: "Administrator",
+    MANAGER: "Manager",
+    INVOICES: "Manager with invoices",
+}
+
 
 def path_of(stream: Stream) -> str:
     query = "&".join(f"{name}={value}" for name, value in stream.params.items())
@@ -37,7 +43,7 @@ def path_of(stream: Stream) -> str:
 
 
 def test_the_table_of_streams() -> None:
-    line = r"^\| (\w+) \| `(/[^`]*)` \| ([^|]*) \| ([^|]*) \|$"
+    line = r"^\| (\w+) \| `(/[^`]*)` \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$"
     rows = re.findall(line, STREAMS_PAGE, re.MULTILINE)
     expected = [
         (
@@ -45,6 +51,7 @@ def test_the_table_of_streams() -> None:
             path_of(stream),
             FRESH[stream.kind].format(parent=stream.parent),
             ", ".join(stream.key) or "none",
+            ROLES[stream.permission],
         )
         for stream in STREAMS.values()
     ]
