@@ -19,7 +19,7 @@ from ..streams.children import child_page, has_children, questions_of
 from ..streams.context import Context, context_of, lacking, refusal
 from ..streams.due import years_due
 from ..streams.reports import window_params
-from ..streams.values import meant, number_in
+from ..streams.values import number_in, round_to_scale
 from ..typing import Row, Rows
 
 PARENTS = 10
@@ -158,7 +158,11 @@ def kind_of(value: Any) -> str:
     ('text', 'date', 'number in quotes')
     """
     if isinstance(value, Decimal):
-        return "decimal" if meant(value) is not None else "number of too many digits"
+        return (
+            "decimal"
+            if round_to_scale(value) is not None
+            else "number of too many digits"
+        )
     if not isinstance(value, str):
         return KINDS.get(type(value), "null")
     if found := re.fullmatch(MOMENT, value):

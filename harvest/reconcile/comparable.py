@@ -7,7 +7,7 @@ from typing import Any, Optional
 from dlt.common import Decimal
 from dlt.common.data_types import coerce_value, py_type_to_sc_type
 
-from ..streams.values import NUMBERS, meant
+from ..streams.values import NUMBERS, round_to_scale
 
 
 def comparable(value: Any, data_type: Optional[str]) -> Any:
@@ -86,7 +86,7 @@ def _as_number(value: Any) -> Any:
         return str(value)
     if not number.is_finite():
         return str(value)
-    likely = meant(number)
+    likely = round_to_scale(number)
     return number if likely is None else likely
 
 

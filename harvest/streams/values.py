@@ -25,12 +25,12 @@ BINARY = Context(prec=15)
 NUMBERS = ("decimal", "double", "bigint")
 
 
-def meant(number: Union[Decimal, int]) -> Optional[Decimal]:
-    """Return the decimal that is meant, or None if no column can hold it.
+def round_to_scale(number: Union[Decimal, int]) -> Optional[Decimal]:
+    """Return the decimal that a number stands for, or None if no column can hold it.
 
-    >>> meant(Decimal("1000000000.3000001"))
+    >>> round_to_scale(Decimal("1000000000.3000001"))
     Decimal('1000000000.300000')
-    >>> meant(Decimal("0.3333333333333333"))
+    >>> round_to_scale(Decimal("0.3333333333333333"))
     """
     value = Decimal(number)
     if not value.is_finite() or abs(value) >= LARGEST:
@@ -142,7 +142,7 @@ def _fit_row(row: Row, schema: Schema, declared: Declared, inside: str = "") -> 
             fitted[name] = _fit_list(value, schema, f"{declared.table}__{path}")
         elif value is not None or path in declared.columns:
             column = declared.columns.get(path, {})
-            fitted[name] = fit(value, column.get("data_type"))
+            fitted[name] = coerce_for_column(value, column.get("data_type"))
     return fitted
 
 
@@ -153,7 +153,7 @@ def _fit_list(items: List[Any], schema: Schema, table: str) -> List[Any]:
         if isinstance(item, dict)
         else _fit_list(item, schema, table)
         if isinstance(item, list)
-        else fit(item, None)
+        else coerce_for_column(item, None)
         for item in items
     ]
 
@@ -169,7 +169,7 @@ def as_text(value: Any) -> Optional[str]:
     return str(value) if isinstance(value, Decimal) else json.dumps(value, default=str)
 
 
-def fit(value: Any, data_type: Optional[str]) -> Any:
+def coerce_for_column(value: Any, data_type: Optional[str]) -> Any:
     """Return a value as a column of a type can hold it.
 
     Args:
@@ -179,12 +179,12 @@ def fit(value: Any, data_type: Optional[str]) -> Any:
     """
     if isinstance(value, str) and data_type in NUMBERS:
         number = number_in(value)
-        return value if number is None else fit(number, data_type)
+        return value if number is None else coerce_for_column(number, data_type)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return value
     if isinstance(value, int) and data_type != "decimal":
         return value if -(2**63) <= value < 2**63 else {"v_text": str(value)}
-    number = meant(value)
+    number = round_to_scale(value)
     if number is None:
         return {"v_text": str(value)}
     if data_type == "bigint" and number == int(number):

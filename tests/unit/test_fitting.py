@@ -5,7 +5,7 @@ from typing import Any, Optional
 
 import pytest
 
-from harvest.streams.values import as_text, fit, meant, value_at
+from harvest.streams.values import as_text, coerce_for_column, round_to_scale, value_at
 
 D = Decimal
 
@@ -27,8 +27,8 @@ D = Decimal
         (D("NaN"), None),
     ],
 )
-def test_meant(value: Any, expected: Optional[Decimal]) -> None:
-    assert meant(value) == expected
+def test_round_to_scale(value: Any, expected: Optional[Decimal]) -> None:
+    assert round_to_scale(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_meant(value: Any, expected: Optional[Decimal]) -> None:
         ("2.11", None, "2.11"),
     ],
 )
-def test_fit(value: Any, data_type: Optional[str], expected: Any) -> None:
-    found = fit(value, data_type)
+def test_coerce_for_column(value: Any, data_type: Optional[str], expected: Any) -> None:
+    found = coerce_for_column(value, data_type)
     assert found == expected
     assert type(found) is type(expected)
 
