@@ -59,10 +59,9 @@ def harvest_source(
             since then, and reports begin with its window. Default: everything. Clients,
             projects, people and the like are always read whole.
         end_date (Optional[str]): Makes it a backfill: only the time entries and
-            expenses
-            with a `spent_date` from `start_date` to this day, both included, whatever
-            other runs have read or will. `interval` takes the days of an orchestrator's
-            interval: Airflow's data interval, or DLT_INTERVAL_START and
+            expenses with a `spent_date` from `start_date` to this day, both included,
+            whatever other runs have read or will. `interval` takes the days of an
+            orchestrator's interval: Airflow's data interval, or DLT_INTERVAL_START and
             DLT_INTERVAL_END in the environment.
         report_period (str): Length of the windows in which reports are read: `year`,
             `quarter` or `month` of the calendar.
@@ -91,8 +90,7 @@ def harvest_source(
         DltResource: One for each stream of `settings.STREAMS`, by its name.
 
     Raises:
-        HarvestError: An argument makes no sense, with a sentence that says which and
-        why.
+        HarvestError: An argument makes no sense. The message says which, and why.
 
     Examples:
         >>> pipeline = dlt.pipeline("harvest", destination="duckdb")

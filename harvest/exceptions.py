@@ -10,11 +10,13 @@ class AccessRefused(HarvestError):
 
     Attributes:
         status (int): The HTTP status, 403 or 404.
+        said (str): What Harvest says about it, as a part of a sentence, or nothing.
     """
 
-    def __init__(self, message: str, status: int = 403) -> None:
+    def __init__(self, message: str, status: int = 403, said: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.said = said
 
 
 class RecordDeleted(HarvestError):

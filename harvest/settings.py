@@ -52,8 +52,7 @@ class Stream:
         key (Tuple[str, ...]): Columns that identify a row; `user__id` is `id` of
             `user`.
         rows_under (Optional[str]): Field of the answer that holds the rows, if it is
-            not
-            the name; empty when the answer itself is the row.
+            not the name; empty when the answer itself is the row.
         params (Mapping[str, str]): Query parameters; `{id}` stands for the parent's id.
         parent (str): The stream whose rows are the parents of a `child`.
         parent_role (str): Only parents with this among their `access_roles` have it.

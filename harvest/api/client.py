@@ -246,7 +246,7 @@ class HarvestClient:
             raise RecordDeleted(f"{name}: {where} was deleted ({status})", status)
         if status in (403, 404):
             why = f"Harvest refused access ({status}){said}"
-            raise AccessRefused(f"{name}: {why}", status)
+            raise AccessRefused(f"{name}: {why}", status, said)
         raise HarvestError(
             f"{name}: Harvest rejected the request ({status}){said}: {response.url}."
         )

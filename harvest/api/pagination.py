@@ -86,9 +86,9 @@ async def pages(
         stream (Stream): The list.
         params (Optional[Mapping[str, Any]]): Filters; those that are None are left out.
         stamp (str): Field that says since when a row is in the list: `updated_at` if
-            the
-            list is filtered by that, else `created_at`; empty where rows have neither:
-            then nothing may have moved, and all rows come again when it is read again.
+            the list is filtered by that, else `created_at`; empty where rows have
+            neither: then nothing may have moved, and all rows come again when the list
+            is read again.
 
     Raises:
         AccessRefused: The list was refused, before any row was read.

@@ -241,4 +241,5 @@ def refusal(stream: Stream, refused: AccessRefused) -> str:
         return f"the account has no {stream.optional} ({refused.status})"
     if refused.status == 404:
         return "Harvest does not know it for this account (404)"
-    return f"Harvest refused it (403), since it needs the role {stream.permission}"
+    said, role = refused.said, stream.permission
+    return f"Harvest refused it (403){said}, since it needs the role {role}"

@@ -15,6 +15,9 @@ from tests.script import environment, run
 
 FEW = ("company", "clients", "roles", "users", "cost_rates", "invoices", "time_team")
 
+SAID = '(403) and says "Not authorized!"'
+"""What the sandbox says when it refuses a stream."""
+
 
 @pytest.fixture
 def account(generated: Callable[..., Account]) -> Account:
@@ -158,7 +161,7 @@ def test_streams_are_refused(
         assert copy.skipped() == {
             stream: "the account has no paid time off, or hides it from this owner (403)"
             if STREAMS[stream].optional and stream in server.forbidden
-            else f"Harvest refused it (403), since it needs the role {refused.permission}"
+            else f"Harvest refused it {SAID}, since it needs the role {refused.permission}"
             for stream, refused in skipped.items()
         }
         for stream, why in copy.skipped().items():
@@ -256,7 +259,7 @@ def test_raise_makes_a_refusal_an_error(server: Server) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == (
-        "error: roles: Harvest refused it (403), since it needs the role Administrator; nothing"
+        f"error: roles: Harvest refused it {SAID}, since it needs the role Administrator; nothing"
         " was loaded.\n"
     )
 
@@ -266,7 +269,7 @@ def test_skip_is_the_default_and_no_error(server: Server) -> None:
     streams = "clients,roles,invoices,invoice_messages"
     done = run("--resources", streams, env=environment(server))
     assert done.returncode == 0
-    why = "skipped: Harvest refused it (403), since it needs the role Administrator"
+    why = f"skipped: Harvest refused it {SAID}, since it needs the role Administrator"
     assert f"{'roles':<40}   {why}\n" in done.stdout
     for stream in ("invoices", "invoice_messages"):
         assert f"{stream:<40}   {why}, or Manager with permission for invoices" in done.stdout
