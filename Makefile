@@ -95,8 +95,9 @@ clean:
 	$(BIN)/pip install -q --no-compile -r requirements.txt --group sandbox
 	touch $@
 
-.venv/.test: pyproject.toml requirements.txt | .venv/bin/python
-	$(BIN)/pip install -q --no-compile -r requirements.txt --group dev
+.venv/.test: pyproject.toml requirements.txt requirements-models.txt requirements-app.txt | .venv/bin/python
+	$(BIN)/pip install -q --no-compile -r requirements.txt -r requirements-models.txt \
+		-r requirements-app.txt --group dev
 	touch $@ .venv/.demo
 
 # from tables to answers: the dbt models on a made-up account in DuckDB
