@@ -100,14 +100,12 @@ async def pages(
     yielded, begun, read = Ids(), False, 0
     check: Optional[CompletenessCheck] = None
     for attempt in range(REREADS + 1):
-        before = check
-        check = CompletenessCheck(stream.name, stamp, first_reading=attempt == 0)
+        before, check = check, CompletenessCheck(stream.name, stamp, not attempt)
         try:
             async for page in _read(client, stream, filters):
                 new = first_met(page.rows, yielded)
                 rows = check.count(page, new)
-                first = check.pages == 1
-                page.rows, page.first = new if stamp else rows, first
+                page.rows, page.first = new if stamp else rows, check.pages == 1
                 yield page
                 begun = True
         except AccessRefused as refused:
@@ -130,8 +128,7 @@ async def pages(
         # into Harvest's next second, so that what is new since then can be told
         await asyncio.sleep(1)
     raise UnsteadyList(
-        f"{stream.name}: the list changed each of the {attempt + 1} times that it was"
-        " read: run again at a quieter hour."
+        f"{stream.name}: the list changed each of the {attempt + 1} times it was read."
     )
 
 
