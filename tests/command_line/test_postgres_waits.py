@@ -46,7 +46,7 @@ def open_session(address: str, statement: str) -> Any:
 
 def test_a_reader_holds_nothing_up(server: Server, address: str, env: Dict[str, str]) -> None:
     assert run(*SOME, env=env).returncode == 0
-    server.account.add("roles", name="Another role", user_ids=[])
+    server.account.add("roles", name="Another role")
     with closing(open_session(address, "SELECT * FROM harvest_data.roles")):
         done = run(*SOME, env=env)
         assert done.returncode == 0, done.stderr
