@@ -15,7 +15,7 @@ Cancel = Callable[[], None]
 
 EXPECTED = re.compile(
     r"column hint is only applied when|Staging data is declared|Falling back to `append"
-    r"|Transient exception in job"
+    r"|Transient exception in job|retried in load"
 )
 """What dlt logs though it is meant so, or told at the end: hints for merging where
 tables are replaced, files, into which nothing can be merged (docs/files.md), and the
