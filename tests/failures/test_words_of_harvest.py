@@ -86,17 +86,17 @@ def by_oauth(server: Server) -> Copy:
     return Copy(
         server,
         access_token=None,
-        client_id=server.client_id,
-        client_secret=server.client_secret,
-        refresh_token=server.refresh_token,
+        client_id=server.sign_in.client_id,
+        client_secret=server.sign_in.client_secret,
+        refresh_token=server.sign_in.refresh_token,
     )
 
 
 def test_a_refresh_token_that_is_replaced(server: Server, said: pytest.LogCaptureFixture) -> None:
-    old = server.refresh_token
+    old = server.sign_in.refresh_token
 
     def replace(body: Any) -> None:
-        body["refresh_token"] = server.refresh_token = "another-one"
+        body["refresh_token"] = server.sign_in.refresh_token = "another-one"
 
     server.faults.add("/api/v2/oauth2/token", "mutate", change=replace)
     copy = by_oauth(server)
