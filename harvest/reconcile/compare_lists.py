@@ -6,6 +6,7 @@ to the rows that differ (see segments.py).
 """
 
 from array import array
+from collections import defaultdict
 from contextlib import aclosing
 from datetime import date  # noqa: I251
 from typing import Dict, List, Optional, Sequence, Set
@@ -15,10 +16,10 @@ from dlt.common import Decimal
 from ..api.pagination import all_rows, pages
 from ..exceptions import AccessRefused, RecordDeleted
 from ..settings import FAMILIES, PER_PAGE, STREAMS
-from ..typing import Row, Rows, Window
+from ..typing import Key, Row, Rows, Window
 from . import sql
 from .comparable import as_day, as_decimal
-from .compare_rows import StreamRows
+from .compare_rows import Stored, StreamRows
 from .comparison import Comparison
 from .job import Job, together
 from .segments import Figures, bisect, gaps, years_of
@@ -45,12 +46,16 @@ class ListComparison(StreamRows):
         # ids that were met in Harvest, and those stored that may be deleted there
         self._seen = array("q")
         self._doubtful = array("q")
+        # all stored rows, if they are few: by the ids of pages, each would be asked for
+        self._whole: Optional[Dict[Key, List[Stored]]] = None
         self._has_approvals = False
         self._refused = ""
 
     async def compare(self) -> None:
         """Find the rows that differ, and those that are deleted in Harvest."""
         stream, found = self._stream, self._found
+        if found.here <= PER_PAGE:
+            self._whole = await self._stored.wait(self._read_whole)
         if stream.amount:
             found.amount_here = await self._stored.wait(self._amount_here)
         most = WHOLE_PAGES if stream.summed_by and not self._job.deep else None
@@ -65,6 +70,13 @@ class ListComparison(StreamRows):
             self._stored.keys_among, self._table, stream.key, stream.key, keys
         )
         found.deleted_elsewhere = keys - found.deleted
+
+    def _read_whole(self) -> Dict[Key, List[Stored]]:
+        """Return all stored rows by key."""
+        found: Dict[Key, List[Stored]] = defaultdict(list)
+        for each in self.stored_where():
+            found[each.key].append(each)
+        return found
 
     def _amount_here(self) -> Optional[Decimal]:
         stream, stored = self._stream, self._stored
@@ -81,9 +93,8 @@ class ListComparison(StreamRows):
         A record that others name, and that is not stored, can be deleted, too: what is
         below it must go then.
         """
-        for child, column in self._job.links_to(self._stream.name):
-            named = self._stored.keys(child, [column])
-            self._doubtful.extend(key for (key,) in named if isinstance(key, int))
+        named = self._stored.named(self._job.links_to(self._stream.name))
+        self._doubtful.extend(key for key in named if isinstance(key, int))
         return not_in(self._doubtful, self._seen)
 
     async def _read(self, span: Row, most: Optional[int] = None) -> bool:
@@ -120,7 +131,9 @@ class ListComparison(StreamRows):
 
     def _doubt(self, condition: Optional[sql.Condition]) -> None:
         """Note that stored rows may be deleted: all, or those of a condition on `t`."""
-        if self._stored.count(self._table) is not None:
+        if self._whole is not None and condition is None:
+            self._doubtful.extend(key for (key,) in self._whole)
+        elif self._stored.count(self._table) is not None:
             select = self._stored.select(self._table, self._stream.key, condition)
             for rows in self._stored.batches(select):
                 self._doubtful.extend(key for (key,) in rows)
@@ -129,7 +142,10 @@ class ListComparison(StreamRows):
         """Compare rows with the stored rows that have the same keys."""
         living = keys_of(self._stream, rows)
         self._seen.extend(key for (key,) in living)
-        ours = self.stored_by_key(living)
+        if self._whole is None:
+            ours = self.stored_by_key(living)
+        else:
+            ours = [each for key in living for each in self._whole.get(key, [])]
         only_here = self.compare_rows(self.as_loaded(rows), ours)
         self._found.left_out += len(only_here)
 

@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Optional, Sequence, Set
 from ..api.pagination import pages
 from ..streams.reports import window_params
 from ..streams.tables import owned
-from ..typing import Rows, Window
-from .comparable import moment
+from ..typing import Row, Rows, Window
+from .comparable import as_day, moment
 from .compare_rows import Stored, StreamRows
 from .compare_sets import SetComparison
 from .comparison import Comparison
@@ -19,7 +19,6 @@ from .totals import (
     Facts,
     Group,
     Totals,
-    by_window,
     currencies,
     differences,
     digest_of,
@@ -215,3 +214,13 @@ class ReportComparison(SetComparison):
             self._found.read_at.setdefault(key, page.now)
             found += owned(page.rows, shared)
         return found
+
+
+def by_window(rows: Rows) -> Dict[Window, Rows]:
+    """Return stored rows of a report by their window."""
+    found: Dict[Window, List[Row]] = defaultdict(list)
+    for row in rows:
+        first, last = as_day(row.get("period_start")), as_day(row.get("period_end"))
+        if first and last:
+            found[first, last].append(row)
+    return found

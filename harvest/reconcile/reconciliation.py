@@ -74,9 +74,21 @@ class Reconciliation:
         if why := self._why_not(stream):
             found.leave_out("not compared", why)
             found.absent = []
-        elif stream.report or (stream.parent and stream.primary_key):
-            found.twice = stored.keys(table, stream.key, least=2)
         return found
+
+    def _find_repeated(self) -> None:
+        """Find keys that are stored more than once, where pages do not show them."""
+        found = [
+            each
+            for each in self._of("report", "child")
+            if STREAMS[each.stream].report or STREAMS[each.stream].primary_key
+        ]
+        stored = self._job.stored
+        keys = {each.table: STREAMS[each.stream].key for each in found}
+        repeated = stored.repeated(keys)
+        for each in found:
+            if each.table in repeated:
+                each.twice = stored.keys(each.table, keys[each.table], least=2)
 
     def _why_not(self, stream: Stream) -> str:
         """Return why a stream cannot be compared; nothing if it can."""
@@ -107,6 +119,7 @@ class Reconciliation:
                         is not None
                     ):
                         job.found[name] = self._begin(stream)
+                self._find_repeated()
                 run(self._compare())
         except HarvestError as error:
             raise HarvestError(

@@ -149,7 +149,7 @@ def counts(tables: Mapping[str, Tuple[exp.Table, Optional[Condition]]]) -> exp.Q
         .where(condition)
         for name, (table, condition) in tables.items()
     ]
-    return reduce(partial(exp.union, distinct=False, copy=False), selects)
+    return all_of(selects)
 
 
 def keys(
@@ -163,6 +163,16 @@ def keys(
     if least < 2:
         return found
     return found.having(exp.GTE(this=count(), expression=literal(least)))
+
+
+def all_of(statements: Sequence[exp.Query]) -> exp.Query:
+    """Return one statement for the rows of several."""
+    return reduce(partial(exp.union, distinct=False, copy=False), statements)
+
+
+def repeated(name: str, found: exp.Select) -> exp.Select:
+    """Return the statement for a name, and how many rows a statement gives."""
+    return exp.select(literal(name), count()).from_(found.subquery("g"))
 
 
 def total(

@@ -1,7 +1,18 @@
 """The tables of a destination: what is there, and what is not."""
 
 from contextlib import suppress
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -137,6 +148,32 @@ class StoredTables(Queries):
         where = self._unmarked(table, condition)
         found = self.query(sql.keys(self.table(table), columns, where, least))
         return {tuple(row) for row in found} - {(None,)}
+
+    def repeated(self, keys: Mapping[str, Sequence[str]]) -> Set[str]:
+        """Return the tables that have rows with the same key.
+
+        Args:
+            keys (Mapping[str, Sequence[str]]): The columns of the key, by table.
+        """
+        found = [
+            sql.repeated(
+                name, sql.keys(self.table(name), columns, self._unmarked(name), 2)
+            )
+            for name, columns in keys.items()
+            if self.has(name, *columns)
+        ]
+        if not found:
+            return set()
+        return {name for name, rows in self.query(sql.all_of(found)) if rows}
+
+    def named(self, links: Iterable[Tuple[str, str]]) -> Set[Any]:
+        """Return all that some columns hold, by table and column."""
+        found = [
+            sql.keys(self.table(name), [column], self._unmarked(name))
+            for name, column in links
+            if self.has(name, column)
+        ]
+        return {key for (key,) in self.query(sql.all_of(found))} if found else set()
 
     def keys_among(
         self, table: str, columns: Sequence[str], among: Sequence[str], keys: Set[Key]

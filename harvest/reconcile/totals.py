@@ -13,7 +13,6 @@ from typing import (
     Dict,
     Iterable,
     Iterator,
-    List,
     Mapping,
     NamedTuple,
     Optional,
@@ -169,9 +168,14 @@ def expected_uninvoiced(
             place = (key, "uninvoiced_amount")
             if facts.invoiced is None or facts.fixed_fees is False:
                 unknown.add(place)
-            elif window[1] >= (as_day(project.get("starts_on")) or date.min):
+                continue
+            # where no day is given, nobody knows whether Harvest takes another one
+            start = as_day(project.get("starts_on") or project.get("created_at"))
+            if window[1] >= (start or date.min):
                 fee = as_decimal(project.get("fee"))
                 found[place] = fee - facts.invoiced.get(key, Decimal(0))
+            elif not project.get("starts_on"):
+                unknown.add(place)
     known = [column for each in sorted(facts.sources) for column in columns[each]]
     if facts.projects and facts.sources == columns.keys():
         known.append("uninvoiced_amount")
@@ -288,13 +292,3 @@ def in_words(totals: Iterable[Totals]) -> str:
                 sums[column] += abs(value)
     said = (f"{column} by {value.normalize():f}" for column, value in sums.items())
     return ", ".join(sorted(said))
-
-
-def by_window(rows: Rows) -> Dict[Window, Rows]:
-    """Return stored rows of a report by their window."""
-    found: Dict[Window, List[Row]] = defaultdict(list)
-    for row in rows:
-        first, last = as_day(row.get("period_start")), as_day(row.get("period_end"))
-        if first and last:
-            found[first, last].append(row)
-    return found
