@@ -4,7 +4,7 @@ BIN := .venv/bin
 # what goes into dlt's verified-sources, whose lines have 88 characters
 SOURCE := harvest harvest_pipeline.py
 
-.PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-dlt \
+.PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-app test-dlt \
 	notebook benchmark benchmark-large models app lint clean
 
 demo: .venv/.demo
@@ -39,6 +39,11 @@ test-engines: .venv-engines/.ready
 # black, flake8 and mypy as verified-sources has them, on what is exported there
 test-export: .venv-export/.ready
 	.venv-export/bin/python -m pytest -m "" tests/docs/test_export.py
+
+# the app in a real browser: Debian's package chromium must be installed
+test-app: .venv/.test
+	$(BIN)/pip install -q --no-compile --group browser
+	$(BIN)/python -m pytest tests/models/test_app.py
 
 # any version of dlt: make test-dlt VERSION=1.30.0; pre is its newest pre-release
 VERSION ?= pre
@@ -95,10 +100,9 @@ clean:
 	$(BIN)/pip install -q --no-compile -r requirements.txt --group sandbox
 	touch $@
 
-.venv/.test: pyproject.toml requirements.txt requirements-models.txt requirements-app.txt | .venv/bin/python
-	$(BIN)/pip install -q --no-compile -r requirements.txt -r requirements-models.txt \
-		-r requirements-app.txt --group dev
-	touch $@ .venv/.demo
+.venv/.test: pyproject.toml requirements.txt | .venv/bin/python
+	$(BIN)/pip install -q --no-compile -r requirements.txt --group dev
+	touch $@ .venv/.demo .venv/.models
 
 # from tables to answers: the dbt models on a made-up account in DuckDB
 models: .venv/.models
@@ -110,7 +114,6 @@ app: models
 		HARVEST_VERIFIED=.demo/verify.json RUNTIME__DLTHUB_TELEMETRY=false \
 		$(BIN)/marimo run notebooks/harvest_app.py
 
-.venv/.models: pyproject.toml requirements.txt requirements-models.txt requirements-app.txt | .venv/bin/python
-	$(BIN)/pip install -q --no-compile -r requirements.txt -r requirements-models.txt \
-		-r requirements-app.txt --group sandbox
+.venv/.models: pyproject.toml requirements.txt | .venv/bin/python
+	$(BIN)/pip install -q --no-compile -r requirements.txt --group sandbox --group models --group app
 	touch $@ .venv/.demo

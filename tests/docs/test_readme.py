@@ -133,9 +133,12 @@ def test_the_requirements_are_the_same() -> None:
         if line[0] != "#"
     ]
     with ROOT.joinpath("pyproject.toml").open("rb") as file:
-        project = tomllib.load(file)["project"]
+        settings = tomllib.load(file)
+    project = settings["project"]
     # BigQuery is an extra of the wheel, whose packages DuckDB alone does not need
     assert project["dependencies"] == [line.replace("duckdb,bigquery", "duckdb") for line in lines]
+    for name in ("models", "app"):
+        assert project["optional-dependencies"][name] == settings["dependency-groups"][name]
     # `dlt init` adds the extra of the destination to dlt's line
     assert ROOT.joinpath("harvest", "requirements.txt").read_text().splitlines() == [
         line.replace("[duckdb,bigquery]", "") for line in lines if "pendulum" not in line

@@ -72,7 +72,7 @@ class Models:
 def models(tmp_path: Path) -> Models:
     """The models on the database that a `Copy` loads."""
     if not DBT.exists():
-        pytest.skip("dbt is not installed: pip install -r requirements-models.txt")
+        pytest.skip("dbt is not installed: pip install --group models")
     return Models(tmp_path)
 
 
