@@ -1,6 +1,6 @@
 """Load Harvest into DuckDB, or into any other destination of dlt. Run it, edit it.
 
-python harvest_pipeline.py --help says what it can do as it stands.
+python harvest_pipeline.py --help lists what it can do.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The command line of the source: `python harvest_pipeline.py --help`.
 
-It is for whoever runs the source as it is; nothing else in `harvest/` imports it.
+Use it to run the source as it is; nothing else in `harvest/` imports it.
 """
 
 from typing import Callable, List, Optional

@@ -46,7 +46,7 @@ FLAGS = {
     "--deep": "compare every row and column of every stream",
     "--json": "print what was done as JSON",
     "-q --quiet": "do not show progress",
-    "-v --verbose": "show errors in full",
+    "-v --verbose": "show the traceback of an error",
 }
 """The options without one."""
 
