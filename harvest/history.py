@@ -138,7 +138,7 @@ class Versions:
 
     def resource(self, delta: bool) -> DltResource:
         """Return what appends them to their table."""
-        stamps = {name: {"data_type": "timestamp"} for name in STAMPS}
+        stamps: Dict[str, Any] = {name: {"data_type": "timestamp"} for name in STAMPS}
         kept: DltResource = dlt.resource(self._rows(), name=self._table)
         kept.apply_hints(columns={**self._columns, **stamps})
         if delta:

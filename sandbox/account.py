@@ -183,7 +183,9 @@ class Account:
             else:
                 listing = LISTINGS[stream]
                 conditions = ((listing.filters["year"][1], year),) if year else ()
-                parents = self.parents(stream) if listing.parent[0] and parent is None else [parent]
+                parents: list[int | None] = [parent]
+                if listing.parent[0] and parent is None:
+                    parents = [*self.parents(stream)]
                 fragments = []
                 for each in parents:
                     ids = self.ids(listing, each, conditions)

@@ -57,8 +57,9 @@ class SetComparison(StreamRows):
 
     async def compare(self) -> None:
         """Compare all rows, or those of this year and the last."""
-        years = [(year,) for year in years_due(date.today())]
-        await self.compare_sets(years if self._stream.per_year else [()])
+        years: List[Key] = [(year,) for year in years_due(date.today())]
+        everything: List[Key] = [()]
+        await self.compare_sets(years if self._stream.per_year else everything)
 
     async def compare_sets(self, keys: Iterable[Key]) -> None:
         """Compare sets by the values of `Stream.merge_key` that their rows share."""
