@@ -137,7 +137,7 @@ def ways(server: Server) -> Dict[str, Callable[[], Any]]:
         "truncate": lambda: add("/clients", "truncate", times=None),
         "redirect": lambda: add("/clients", "redirect", times=None, location="http://a.invalid/"),
         "elsewhere": lambda: add("/clients", "next_elsewhere", times=None),
-        "sign-in refused": lambda: setattr(server, "refresh_token", "another"),
+        "sign-in refused": lambda: setattr(server.sign_in, "refresh_token", "another"),
         "sign-in reset": lambda: add("/api/v2/oauth2/token", "reset", times=None),
         "sign-in html": lambda: add("/api/v2/oauth2/token", "html", times=None),
         "403": lambda: server.forbidden.update(("clients", "tasks")),

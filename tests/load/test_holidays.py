@@ -12,13 +12,13 @@ STREAM = "pto_holiday_calendars"
 def test_a_list_that_is_cut_off_is_read_whole(server: Server) -> None:
     calendar = server.account.add(STREAM)
     assert len(calendar["entries"]) > 2
-    server.embedded_holidays = 1
+    server.api.embedded_holidays = 1
     copy = Copy(server).of(STREAM, "clients")
     copy.run()
     copy.check()
     assert check(copy).equal
     asked = len([path for path in copy.requests() if path.endswith("/entries")])
-    server.embedded_holidays = 100
+    server.api.embedded_holidays = 100
     copy.run()
     copy.check()
     assert asked
@@ -29,7 +29,7 @@ def test_what_is_refused_stays_as_it_is_embedded(
     server: Server, said: pytest.LogCaptureFixture
 ) -> None:
     calendar = server.account.add(STREAM)
-    server.embedded_holidays = 1
+    server.api.embedded_holidays = 1
     server.faults.add(r"/pto/holiday_calendars/\d+/entries", "status", times=None, code=403)
     copy = Copy(server).of(STREAM, "clients")
     copy.run()

@@ -167,7 +167,7 @@ def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
     copy.begin(healed=True)
     entries, expenses = account.rows("time_entries"), account.rows("expenses")
     billed = next(row for row in entries[150:] if row["invoice"])
-    unbilled = next(row for row in entries[150:] if not row["invoice"] and row["billable"])
+    unbilled = next(row for row in entries if not row["invoice"] and row["billable"])
     invoice = billed["invoice"]["id"]
     account.edit("time_entries", billed["id"], touch=False, invoice_id=None)
     account.edit("time_entries", unbilled["id"], touch=False, invoice_id=invoice)

@@ -337,7 +337,7 @@ def test_deep_finds_what_leaves_no_trace(server: Server, destination: str) -> No
     account.delete("invoice_messages", message)
     account.edit("billable_rates", rate, touch=False, amount=1)
     account.add("expense_categories")
-    client = account.rows("clients")[0]
+    client = account.rows("invoices")[0]["client"]
     account.edit("clients", client["id"], name="Renamed")
     heal(copy)
     assert check(copy).equal
