@@ -96,9 +96,8 @@ class ReportComparison(SetComparison):
         outside = sum(group.rows for group in self._groups_in(None))
         if outside:
             self._found.add_note(
-                f"{outside:,} row{'s have' if outside > 1 else ' has'} days that it does"
-                " not cover, and are not"
-                " compared with it"
+                f"{outside:,} row{'s have' if outside > 1 else ' has'} days that it"
+                " does not cover, and no comparison with it"
             )
 
     @cached_property
