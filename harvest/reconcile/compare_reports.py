@@ -97,7 +97,7 @@ class ReportComparison(SetComparison):
         if outside:
             self._found.add_note(
                 f"{outside:,} row{'s have' if outside > 1 else ' has'} days that it"
-                " does not cover, and no comparison with it"
+                " does not cover; these are not compared"
             )
 
     @cached_property
