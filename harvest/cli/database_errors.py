@@ -1,4 +1,4 @@
-"""What databases say when something is wrong, and the sentence that explains it."""
+"""Errors of databases, each with the sentence that explains it."""
 
 DATABASE_ERROR_MESSAGES = (
     (

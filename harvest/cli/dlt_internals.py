@@ -1,4 +1,4 @@
-"""What the command line needs of dlt and dlt does not document, in one place."""
+"""Undocumented parts of dlt that the command line uses, in one place."""
 
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Optional, Tuple, Type

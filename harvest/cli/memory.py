@@ -22,7 +22,7 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Numbers of options in C's `mallopt`."""
 KILOBYTE = 1024
 C_DEFAULT = 128 * KILOBYTE
-"""What both options are where nobody sets them."""
+"""The default values of the two options."""
 
 
 @contextmanager

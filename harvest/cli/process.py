@@ -1,4 +1,4 @@
-"""What a command sets in its process, and takes back when it has ended."""
+"""Set up the process for a command, and restore it afterwards."""
 
 import logging
 import os

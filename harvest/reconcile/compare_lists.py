@@ -9,6 +9,7 @@ from array import array
 from collections import defaultdict
 from contextlib import aclosing
 from datetime import date  # noqa: I251
+from functools import cached_property
 from typing import Dict, List, Optional, Sequence, Set
 
 from dlt.common import Decimal
@@ -46,20 +47,18 @@ class ListComparison(StreamRows):
         # ids that were met in Harvest, and those stored that may be deleted there
         self._seen = array("q")
         self._doubtful = array("q")
-        # all stored rows, if they are few: by the ids of pages, each would be asked for
-        self._whole: Optional[Dict[Key, List[Stored]]] = None
         self._has_approvals = False
         self._refused = ""
 
     async def compare(self) -> None:
         """Find the rows that differ, and those that are deleted in Harvest."""
         stream, found = self._stream, self._found
-        if found.here <= PER_PAGE:
-            self._whole = await self._stored.wait(self._read_whole)
+        most = WHOLE_PAGES if stream.summed_by and not self._job.deep else None
+        # Harvest first: a slow query must not hold the request back
+        is_read = await self._read({}, most)
         if stream.amount:
             found.amount_here = await self._stored.wait(self._amount_here)
-        most = WHOLE_PAGES if stream.summed_by and not self._job.deep else None
-        if not await self._read({}, most):
+        if not is_read:
             await self._compare_figures()
         deleted = await self._stored.wait(self._maybe_deleted)
         # what is older than the start is not in the list, and need not be deleted
@@ -71,8 +70,14 @@ class ListComparison(StreamRows):
         )
         found.deleted_elsewhere = keys - found.deleted
 
-    def _read_whole(self) -> Dict[Key, List[Stored]]:
-        """Return all stored rows by key."""
+    @cached_property
+    def _whole(self) -> Optional[Dict[Key, List[Stored]]]:
+        """Return all stored rows by key if they are few; None if they are many.
+
+        By the ids of pages, each page would take a statement.
+        """
+        if self._found.here > PER_PAGE:
+            return None
         found: Dict[Key, List[Stored]] = defaultdict(list)
         for each in self.stored_where():
             found[each.key].append(each)
@@ -131,7 +136,7 @@ class ListComparison(StreamRows):
 
     def _doubt(self, condition: Optional[sql.Condition]) -> None:
         """Note that stored rows may be deleted: all, or those of a condition on `t`."""
-        if self._whole is not None and condition is None:
+        if condition is None and self._whole is not None:
             self._doubtful.extend(key for (key,) in self._whole)
         elif self._stored.count(self._table) is not None:
             select = self._stored.select(self._table, self._stream.key, condition)

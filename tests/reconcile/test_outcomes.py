@@ -61,7 +61,6 @@ def test_comparing_once_in_some_hours(server: Server) -> None:
     assert default_compare_hours(copy.pipeline) == 0
 
 
-@pytest.mark.xfail(reason="the query is not always under way when it looks")
 def test_a_slow_query_does_not_stop_requests(
     server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

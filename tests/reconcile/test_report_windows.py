@@ -26,13 +26,15 @@ def note(result: Any, stream: str) -> str:
     return next(str(each.note) for each in result.comparisons if each.stream == stream)
 
 
-@pytest.mark.xfail(reason="its task may have a running timer, whose hours are not compared")
 def test_figures_of_harvest_that_contradict_each_other(server: Server) -> None:
     """As five entries of 0.333 hours, where the report says 0.33."""
+    entries = server.account.rows("time_entries")
+    # the hours of a task with a running timer are not compared
+    running = {row["task"]["id"] for row in entries if row["is_running"]}
 
     def less(body: Dict[str, Any]) -> None:
-        for row in body["results"][-1:]:
-            row["total_hours"] = round(row["total_hours"] - 0.003, 3)
+        row = next(row for row in body["results"] if row["task_id"] not in running)
+        row["total_hours"] = round(row["total_hours"] - 0.003, 3)
 
     server.faults.add("/reports/time/tasks", "mutate", times=None, change=less)
     copy = Copy(server).of(*SOME, "time_tasks", "time_team")
