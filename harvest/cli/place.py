@@ -246,7 +246,7 @@ def drop_command(pipeline: dlt.Pipeline) -> str:
     where = (
         "" if folder == Path(get_dlt_pipelines_dir()) else f" --pipelines-dir {folder}"
     )
-    return f"dlt pipeline{where} {pipeline.pipeline_name} drop-pending-packages"
+    return f"dlt pipeline{where} {pipeline.pipeline_name} abort-packages"
 
 
 @contextmanager

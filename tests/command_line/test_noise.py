@@ -26,7 +26,7 @@ def quiet(*arguments: str, env: Dict[str, str]) -> None:
     "destination",
     [
         "duckdb",
-        "filesystem",
+        pytest.param("filesystem", marks=pytest.mark.long),
         pytest.param("postgres", marks=pytest.mark.long),
     ],
 )
@@ -40,6 +40,7 @@ def test_runs_into_a_destination(
     quiet(*into, "--full-refresh", env=env)
 
 
+@pytest.mark.long
 def test_coming_back_to_another_dataset(env: Dict[str, str]) -> None:
     for dataset in ("one", "two", "one"):
         quiet("--no-reconcile", "--dataset", dataset, env=env)
@@ -57,6 +58,7 @@ def test_the_name_of_a_dataset(env: Dict[str, str], given: str, there: str) -> N
     assert counts(there)["clients"]
 
 
+@pytest.mark.long
 def test_tables_of_another_program(server: Server, env: Dict[str, str]) -> None:
     with duckdb.connect("harvest.duckdb") as connection:
         connection.execute("CREATE SCHEMA shop")

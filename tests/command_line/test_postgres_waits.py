@@ -44,6 +44,7 @@ def open_session(address: str, statement: str) -> Any:
     return session
 
 
+@pytest.mark.long
 def test_a_reader_holds_nothing_up(server: Server, address: str, env: Dict[str, str]) -> None:
     assert run(*SOME, env=env).returncode == 0
     server.account.add("roles", name="Another role")
@@ -67,6 +68,7 @@ def test_who_holds_a_table_is_named(server: Server, address: str, env: Dict[str,
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_a_signal_ends_a_run_that_waits(server: Server, address: str, env: Dict[str, str]) -> None:
     env["DESTINATION__POSTGRES__CREDENTIALS"] = f"{address}&options=-clock_timeout%3D600s"
     assert run(*SOME, env=env).returncode == 0

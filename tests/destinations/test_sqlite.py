@@ -66,6 +66,7 @@ def test_a_copy_is_compared_and_repaired(copy: Copy) -> None:
     assert verify(copy.pipeline, copy.source(), deep=True).equal
 
 
+@pytest.mark.long
 def test_versions_are_kept(copy: Copy) -> None:
     copy.of("projects", "clients").run()
     account, pipeline = copy.server.account, copy.pipeline

@@ -14,6 +14,7 @@ from tests.script import ROOT
 TABLES = yaml.safe_load((ROOT / "harvest" / "schema.yaml").read_text(encoding="utf-8"))["tables"]
 
 
+@pytest.mark.long
 def test_the_code_of_the_page_leaves_out_what_is_marked(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

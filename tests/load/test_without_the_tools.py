@@ -22,7 +22,13 @@ print(len(pipeline.dataset().clients.arrow()))
 
 
 @pytest.mark.parametrize(
-    "deleted", [["cli"], ["history.py", "cli"], ["reconcile", "history.py", "cli"]], ids=str
+    "deleted",
+    [
+        pytest.param(["cli"], marks=pytest.mark.long),
+        pytest.param(["history.py", "cli"], marks=pytest.mark.long),
+        ["reconcile", "history.py", "cli"],
+    ],
+    ids=str,
 )
 def test_it_loads_without(deleted: List[str], server: Server, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "harvest", tmp_path / "harvest")

@@ -65,6 +65,8 @@ def by_contract(source: Any) -> None:
     source.contacts.apply_hints(schema_contract={"columns": "discard_value"})
 
 
+SHORT = (by_map, by_yield_map)
+"""What make test tries; the others take as long each, and are for make test-all."""
 WAYS = (by_map, by_map_in_place, by_yield_map, by_step, by_filter, by_contract)
 
 
@@ -75,7 +77,10 @@ def everything(copy: Copy) -> str:
     return json.dumps({name: copy.table(name) for name in tables}, default=str)
 
 
-@pytest.mark.parametrize("hide", WAYS)
+@pytest.mark.parametrize(
+    "hide",
+    [way if way in SHORT else pytest.param(way, marks=pytest.mark.long) for way in WAYS],
+)
 def test_what_was_taken_out_stays_out(server: Server, hide: Callable[[Any], None]) -> None:
     account, copy = server.account, Copy(server)
 

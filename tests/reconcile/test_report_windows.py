@@ -119,6 +119,7 @@ def amounts(copy: Copy, project: int) -> Dict[Any, Decimal]:
     }
 
 
+@pytest.mark.long
 def test_not_more_windows_than_harvest_answers_at_once(server: Server) -> None:
     """The others are not called equal, and are read by the next runs."""
     copy = Copy(server, report_period="month").of(*SOME, "time_team")
