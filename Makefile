@@ -4,6 +4,9 @@ BIN := .venv/bin
 # what goes into dlt's verified-sources, whose lines have 88 characters
 SOURCE := harvest harvest_pipeline.py
 
+# hundreds of processes import dlt: each would compile it anew, which takes longer than the import
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-app test-dlt \
 	notebook benchmark benchmark-large models app lint clean
 
