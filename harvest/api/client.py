@@ -123,8 +123,8 @@ class HarvestClient:
         url = f"{self.base_url}{stream.path}/{key}"
         return await self._ask(Request(stream, url, {}, record=True, of_record=True))
 
-    async def owner(self) -> Row:
-        """Return the user whom the token belongs to, with their `access_roles`.
+    async def owner(self) -> Tuple[Row, str]:
+        """Return the user whom the token belongs to, and the time by Harvest's clock.
 
         https://help.getharvest.com/api-v2/users-api/users/users/
 
@@ -133,21 +133,22 @@ class HarvestClient:
         """
         await self._find_account()
         try:
-            return (await self.page(OWNER, params={})).body
+            page = await self.page(OWNER, params={})
+            return page.body, page.now
         except AccessRefused:
-            await self._check_account()
-            return {}
+            return {}, await self._check_account()
 
-    async def _check_account(self) -> None:
-        """Raise an error if Harvest does not know the account for this token."""
+    async def _check_account(self) -> str:
+        """Raise an error if Harvest does not know the account; return the time."""
         try:
-            await self.page(COMPANY, params={})
+            return (await self.page(COMPANY, params={})).now
         except AccessRefused as refused:
             if refused.status == 404:
                 raise HarvestError(
                     f"Harvest does not know the account_id {self.account_id} for this"
                     f" token (404): the ids are listed at {TOKENS_PAGE}."
                 ) from None
+            return ""
 
     async def _find_account(self) -> None:
         """Take the only Harvest account of the token, if none was given."""

@@ -100,6 +100,13 @@ class RateLimit:
         return self._seconds_to_go() if self._waiting else 0
 
     @property
+    def free(self) -> int:
+        """Return how many requests may go at once."""
+        with self._lock:
+            now = time.monotonic()
+            return self.rate - len(self._taken) if self._free_at(now) <= now else 0
+
+    @property
     def waited(self) -> float:
         """Return for how many seconds any requests waited so far."""
         with self._lock:

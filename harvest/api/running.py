@@ -11,7 +11,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in a thread of its own, for notebooks have a loop under way.
 
     Examples:
-        >>> run(client.owner())["access_roles"]
+        >>> run(client.owner())[0]["access_roles"]
         ['administrator']
     """
     begun: Future[Tuple[asyncio.AbstractEventLoop, Any]] = Future()

@@ -3,7 +3,16 @@
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone  # noqa: I251
-from typing import Any, Counter, Dict, List, NamedTuple, Optional, Set
+from typing import (
+    Any,
+    Coroutine,
+    Counter,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+)
 
 from dlt.common import logger
 
@@ -15,10 +24,13 @@ from ..settings import FAMILIES, Stream
 from ..typing import Items, Row, Rows
 from . import delta
 from .context import Context
-from .cursor import Cursor
-from .due import ParentsDue, earliest, parents_due, years_due
+from .cursor import NewRows
+from .due import ParentsDue, earliest, order_of, parents_due, years_due
 from .run import Run
 from .tables import owned, tombstone
+
+CHUNK = 100
+"""Parents that `add_limit` counts as one item."""
 
 
 @dataclass
@@ -26,95 +38,117 @@ class Reading:
     """One reading of a list of parents, on behalf of several streams.
 
     Attributes:
-        due (Dict[str, ParentsDue]): The parents that each stream asks for, by name.
-        now (str): When the list was asked for, by Harvest's clock.
-        ended (bool): All pages of it were passed on.
-        pending (Counter[str]): Pages whose children are still to be read, by stream.
-        asked (Set[str]): Streams that any parent was asked for.
-    """
-
-    due: Dict[str, ParentsDue]
-    now: str = ""
-    ended: bool = False
-    pending: Counter[str] = field(default_factory=Counter)
-    asked: Set[str] = field(default_factory=set)
-
-    def close(self, child: Stream, state: Row) -> None:
-        """Count a page of parents whose children were read."""
-        self.pending[child.name] -= 1
-        self.remember(child, state)
-
-    def remember(self, child: Stream, state: Row) -> None:
-        """Note what was read in its state, once the children of all parents were."""
-        if not self.ended or self.pending[child.name]:
-            return
-        everything = self.due[child.name].since is None
-        if everything:
-            state["walked_at"] = datetime.now(timezone.utc).isoformat()
-        if everything or child.name in self.asked:
-            state["read_at"] = self.now
-
-
-class ParentPage(NamedTuple):
-    """A page of parents, on its way to the streams that wait for it.
-
-    Attributes:
         run (Run): The run.
-        reading (Reading): The reading of the list.
-        rows (List[Dict[str, Any]]): All of its rows.
-        new (List[Dict[str, Any]]): Those that the last run has not read.
+        due (Dict[str, ParentsDue]): The parents that each stream asks for, by name.
+        complete (bool): All parents are known.
+        ended (bool): All of them were passed on.
+        pending (Counter[str]): Pages whose children are still to be read, by stream.
     """
 
     run: Run
+    due: Dict[str, ParentsDue]
+    complete: bool = False
+    ended: bool = False
+    pending: Counter[str] = field(default_factory=Counter)
+
+    def note(self, child: Stream, parent: Row) -> None:
+        """Note that the children of a parent, and of those before it, were read."""
+        if self.complete:
+            due, state = self.due[child.name], self.run.state_of(child.name)
+            since = None if due.everything else due.since
+            walk = state.setdefault("walk", {"since": since, "began": self.run.began})
+            walk["after"] = max([*order_of(parent)], walk.get("after", ["", ""]))
+
+    def close(self, child: Stream) -> None:
+        """Note that the children of all parents were read, once they were."""
+        if not self.ended or self.pending[child.name]:
+            return
+        state, due = self.run.state_of(child.name), self.due[child.name]
+        walk = state.pop("walk", None)
+        if due.everything:
+            state["walked_at"] = datetime.now(timezone.utc).isoformat()
+        if due.everything or walk:
+            state["read_at"] = walk["began"] if walk else self.run.began
+
+
+class ParentPage(NamedTuple):
+    """Parents on their way to the streams that wait for them.
+
+    Attributes:
+        reading (Reading): The reading of the list.
+        new (List[Dict[str, Any]]): Rows that the last run has not read.
+        parents (Optional[List[Dict[str, Any]]]): Those whose children may be due, in
+            order; None if they come later.
+    """
+
     reading: Reading
-    rows: Rows
     new: Rows
+    parents: Optional[Rows]
+
+    @property
+    def run(self) -> Run:
+        """Return the run."""
+        return self.reading.run
 
 
 async def listed_parents(
     context: Context, run: Run, parent: Stream, limited: bool
 ) -> Items:
-    """Yield pages of parents.
+    """Yield parents: the rows of their own table, and then those with others below.
 
     They are read as the neediest of the selected streams asks: all parents when the
     children of all are due, else those that changed.
+
+    The children are read in the order of their parents' `updated_at`, once all parents
+    are known, so that the next run can go on where this one is cut. If `add_limit` may
+    cut it, their own rows come in that order, too.
 
     Args:
         context (Context): The account.
         run (Run): The run.
         parent (Stream): The list.
-        limited (bool): It is not read to its end.
+        limited (bool): It may not be read to its end.
     """
     family = [each for each in FAMILIES[parent.name] if each.name in run.resources]
     children = [each for each in family if each.parent]
-    states = {each.name: run.state_of(each.name) for each in family}
-    due = {each.name: due_of(context, each, states[each.name]) for each in family}
-    reading = Reading(due)
-    start = context.start_of(parent)
+    due = {each.name: due_of(context, each, run.state_of(each.name)) for each in family}
+    reading, start = Reading(run, due), context.start_of(parent)
     since = earliest(due.values(), start)
-    cursor = Cursor(states[parent.name], start) if parent in family else None
+    own = NewRows(run, parent, start, limited) if parent in family else None
     if context.delta:
         for child in children:
-            everything = due[child.name].since is None
-            delta.replace_children(run.resources[child.name], everything)
+            delta.replace_children(run.resources[child.name], due[child.name].begins)
     stamp = "updated_at" if since else "created_at"
     listed = pages(context.client, parent, {"updated_since": since}, stamp)
+    parents: Dict[Any, Row] = {}
     async for page in run.steady(parent.name, listed):
-        reading.now = reading.now or page.now
-        reading.pending.update(child.name for child in children)
-        new = cursor.new(page.rows, reading.now) if cursor else []
-        item = ParentPage(run, reading, page.rows, new)
+        run.began = run.began or page.now
+        for row in page.rows:
+            parents[row["id"]] = row if limited else _brief(row)
+        new = own.of(page.rows) if own and not limited else []
         # stored long before what is below its rows has been read
-        del page, new
-        yield item
-        del item
-    if not limited and parent.name not in run.unsteady:
-        reading.ended = True
-        if cursor:
-            cursor.note()
-        for child in children:
-            if child.name not in run.skipped:
-                reading.remember(child, states[child.name])
+        del page
+        if new:
+            yield ParentPage(reading, new, None)
+        del new
+    reading.complete = parent.name not in run.unsteady
+    known = sorted(parents.values(), key=order_of)
+    size = CHUNK if limited else max(len(known), 1)
+    for chunk in (known[at : at + size] for at in range(0, len(known) or 1, size)):
+        reading.pending.update(child.name for child in children)
+        yield ParentPage(reading, own.of(chunk) if own and limited else [], chunk)
+    reading.ended = reading.complete
+    if own and reading.complete and not limited:
+        own.end()
+    for child in children:
+        if child.name not in run.skipped:
+            reading.close(child)
+
+
+def _brief(parent: Row) -> Row:
+    """Return what tells whether, and in which order, children are asked for."""
+    names = ("id", "updated_at", "access_roles")
+    return {name: parent[name] for name in names if name in parent}
 
 
 def due_of(context: Context, stream: Stream, state: Row) -> ParentsDue:
@@ -148,33 +182,55 @@ async def child_rows(
     page: ParentPage, context: Context, run: Run, stream: Stream
 ) -> Items:
     """Yield the rows below a page of parents, which replace those that were there."""
+    if page.parents is None:
+        return
     reading, due = page.reading, page.reading.due[stream.name]
-    parents = {
-        parent["id"]: has_children(stream, parent)
-        for parent in page.rows
-        if due.since is None or (parent.get("updated_at") or due.since) >= due.since
-    }
+    parents = [each for each in page.parents if due.asks_for(each)]
     del page
-    questions = questions_of(stream, parents)
-    asked = [each for each in questions if parents[each[stream.parent_key]]]
-    if asked:
-        reading.asked.add(stream.name)
-    calls = (rows_below(context, stream, values) for values in asked)
+    # a Delta table is replaced as a whole, which must not leave a part of it
+    whole = context.delta and due.begins and due.read_before
+    calls = _calls(context, run, stream, parents, whole)
     # as many as there are threads: what is below a record is short
     async with aclosing(in_order(calls, WORKERS)) as answers:
-        for values in questions:
-            rows: Optional[Rows] = []
-            if parents[values[stream.parent_key]]:
-                rows = await answers.__anext__()
-            found = owned(rows or [], values)
-            if context.delta:
-                found = delta.identified(stream, found)
-            elif rows == [] and due.read_before and stream.name in run.selected:
-                found = [tombstone(stream, values)]
-            if found:
-                yield found
+        for parent in parents:
+            for values in questions_of(stream, [parent["id"]]):
+                rows: Optional[Rows] = []
+                if has_children(stream, parent):
+                    rows = await anext(answers, CUT)
+                if rows is CUT:
+                    run.unfinished.add(stream.name)
+                    return
+                found = owned(rows or [], values)
+                if context.delta:
+                    found = delta.identified(stream, found)
+                elif rows == [] and due.read_before and stream.name in run.selected:
+                    found = [tombstone(stream, values)]
+                if found:
+                    yield found
+            reading.note(stream, parent)
     yield []
-    reading.close(stream, run.state_of(stream.name))
+    reading.pending[stream.name] -= 1
+    reading.close(stream)
+
+
+CUT: Rows = [{}]
+"""Stands for what is left to the next step."""
+
+
+def _calls(
+    context: Context, run: Run, stream: Stream, parents: Rows, whole: bool
+) -> Iterator[Coroutine[Any, Any, Optional[Rows]]]:
+    """Yield the requests for what is below parents, until this step is over."""
+    begun = False
+    for parent in parents:
+        if not has_children(stream, parent):
+            continue
+        for values in questions_of(stream, [parent["id"]]):
+            # each step reads something, so that one of them is the last
+            if run.is_over and begun and not whole:
+                return
+            begun = True
+            yield rows_below(context, stream, values)
 
 
 async def rows_below(context: Context, stream: Stream, values: Row) -> Optional[Rows]:

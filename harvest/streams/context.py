@@ -1,5 +1,6 @@
 """The account that a source reads, and how; and why a stream of it is left out."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Dict, Optional
 from uuid import uuid4
@@ -41,6 +42,8 @@ class Context:
         on_forbidden (str): `skip` or `raise`.
         delta (bool): Tables are Delta Lake's.
         source_id (str): Tells this source from others.
+        step_seconds (Optional[float]): A run reads reports, and what is below records,
+            for so long and leaves the rest to the next one; None for all in one run.
         dispositions (Dict[str, Any]): The write dispositions of streams that were left
             out in the last run, as they were before.
     """
@@ -55,6 +58,7 @@ class Context:
     on_forbidden: str
     delta: bool
     _run: Optional[Run] = None
+    step_seconds: Optional[float] = None
     source_id: str = field(default_factory=lambda: uuid4().hex)
     dispositions: Dict[str, Any] = field(default_factory=dict)
 
@@ -70,17 +74,24 @@ class Context:
         Args:
             name (str): Name of the resource.
         """
+        run = self.present()
+        if not run.load_id and name in run.begun:
+            self._run = None
+            run = self.present()
+        run.begun.add(name)
+        return run
+
+    def present(self) -> Run:
+        """Return the run of dlt that is under way, and begin it if it is new."""
         load_id, source = current_load_id(), current_source()
         run = self._run
-        if (
-            run is None
-            or (run.load_id, id(run.source)) != (load_id, id(source))
-            or (not load_id and name in run.begun)
-        ):
+        if run is None or (run.load_id, id(run.source)) != (load_id, id(source)):
             state = dlt.current.source_state()
-            run = self._run = Run(self.client.requests_sent, load_id, source, state)
+            sent = self.client.requests_sent
+            run = self._run = Run(sent, load_id=load_id, source=source, state=state)
+            if self.step_seconds is not None:
+                run.until = time.monotonic() + self.step_seconds
             self._prepare(run)
-        run.begun.add(name)
         return run
 
     def _prepare(self, run: Run) -> None:
@@ -114,7 +125,8 @@ class Context:
         Raises:
             HarvestError: The token or the account is not known to Harvest.
         """
-        user = await self.run.once("owner", self.client.owner)
+        user, now = await self.run.once("owner", self.client.owner)
+        self.run.began = self.run.began or now
         roles = user.get("access_roles")
         known = sorted(map(str, roles)) if isinstance(roles, list) else []
         return {"id": user.get("id"), "access_roles": known}

@@ -2,58 +2,128 @@
 
 import hashlib
 import json
-from typing import List, Optional
+from types import MethodType
+from typing import Any, ClassVar, List, Optional, Sequence, cast
 
+import dlt
+
+from ..settings import Stream
 from ..typing import Row, Rows
+from .context import Context
 from .due import cursor_of, second_before
+from .run import Run
 
 MOST_DIGESTS = 1000
 """Rows at the cursor's second that are remembered; of more, all come again."""
 
 
-class Cursor:
-    """Tells since when a list is read, and which of its rows are new.
+class Clock:
+    """Holds a cursor back to the moment at which the run began.
 
-    It never passes the moment at which Harvest was asked: a row that changes while a
-    list is read may have been read already. If the cursor went on to the `updated_at`
-    of a row that changed still later, the first would never be read again.
+    A row that changes while a list is read may have been read already. If the cursor
+    went on to the `updated_at` of a row that changed still later, the first would
+    never be read again.
+
+    Args:
+        context (Context): The account, whose run knows the moment by Harvest's clock.
+        stream (Stream): The list.
+    """
+
+    def __init__(self, context: Context, stream: Stream) -> None:
+        self.context = context
+        self.stream = stream
+
+    def latest(self, values: Sequence[str]) -> str:
+        """Return the cursor's new place, of a row's value and of its last place."""
+        value, *before = values
+        return max([min(value, self.context.run.began), *before])
+
+
+class Cursor(dlt.sources.incremental[str]):
+    """dlt's incremental, which an unfinished reading does not move.
+
+    dlt moves it on with each page. A list that was not read to its end, because
+    `add_limit` cut it or because it changed each time, is read again from where that
+    reading began.
+    """
+
+    # ahead of what users add, which may take `updated_at` out
+    placement_affinity: ClassVar[float] = 0
+
+    def get_state(self) -> Any:
+        """Return where dlt keeps the cursor, as the last whole reading has left it."""
+        clock = cast(Clock, cast(MethodType, self.last_value_func).__self__)
+        run = clock.context.present()
+        self.resource_name = run.place_of(clock.stream.name)
+        known = super().get_state()
+        state = run.state_of(clock.stream.name)
+        if "unfinished" in state:
+            known["last_value"] = state.pop("unfinished")
+        return known
+
+    def get_cursor_column_name(self) -> Optional[str]:
+        """Return None: the hints of all columns are in schema.yaml."""
+        # another one would change tables that a user has frozen
+        return None
+
+
+def incremental(context: Context, stream: Stream) -> Cursor:
+    """Return the cursor of a list, as a hint of its resource.
+
+    Args:
+        context (Context): The account.
+        stream (Stream): The list.
+    """
+    return Cursor(
+        "updated_at",
+        initial_value=context.start_of(stream),
+        last_value_func=Clock(context, stream).latest,
+        # the interval of an orchestrator bounds a backfill, never this
+        allow_external_schedulers=False,
+        # dlt would remember each row at the cursor's second, however many
+        primary_key=(),
+        on_cursor_value_missing="include",
+    )
+
+
+class NewRows:
+    """Tells which rows of a list are new, and notes where the next run begins.
 
     Rows at the cursor's second come again. They are known by all of their content:
     known by their key alone, a second change within that second would be taken for a
     repetition.
 
-    It is kept where dlt keeps that of an `incremental`, which moves on with each page.
-
     Args:
-        state (Dict[str, Any]): What the last run left behind; changed by `note` only.
+        run (Run): The run.
+        stream (Stream): The list.
         start (Optional[str]): Where the first run begins.
+        in_order (bool): Its rows come in the order of `updated_at`, so that a reading
+            which is cut is gone on with from the cursor.
 
     Attributes:
         since (Optional[str]): The `updated_since` of this reading; None for all rows.
     """
 
-    def __init__(self, state: Row, start: Optional[str]) -> None:
-        self._state = state
-        self._known = cursor_of(state, None)
-        self.since = second_before(self._known) or start
-        if self._known is None:
-            begun = {"initial_value": start, "last_value": start}
-            state.setdefault("incremental", {}).setdefault("updated_at", begun)
-            self._known = start
+    def __init__(
+        self, run: Run, stream: Stream, start: Optional[str], in_order: bool = False
+    ) -> None:
+        self._run = run
+        self._name = stream.name
+        self._state = state = run.state_of(stream.name)
+        self._known = cursor_of(state, start)
+        if not in_order:
+            state["unfinished"] = self._known
+        self.since = second_before(self._known)
         self._before = set(state.get("boundary", ()))
         self._newest = ""
         self._digests: List[str] = []
+        run.readings[stream.name] += 1
 
-    def new(self, rows: Rows, now: str) -> Rows:
-        """Return the rows that the last run has not read.
-
-        Args:
-            rows (List[Dict[str, Any]]): Rows of the list.
-            now (str): When the list was asked for, by Harvest's clock.
-        """
+    def of(self, rows: Rows) -> Rows:
+        """Return the rows of a page that the last run has not read."""
         found = []
         for row in rows:
-            place = min(str(row.get("updated_at") or ""), now)
+            place = min(str(row.get("updated_at") or ""), self._run.began)
             if place > self._newest:
                 self._newest, self._digests = place, []
             is_last = place == self._newest and len(self._digests) <= MOST_DIGESTS
@@ -64,21 +134,15 @@ class Cursor:
                 found.append(row)
         return found
 
-    def note(self) -> None:
-        """Note where the next run begins, once the list was read to its end."""
+    def end(self) -> None:
+        """Note that all of the list was read."""
+        self._state.pop("unfinished", None)
         if not self._newest or self._newest < (self._known or ""):
             return
-        digests = [] if len(self._digests) > MOST_DIGESTS else self._digests
-        kept = self._state["incremental"]["updated_at"]
-        noted = kept["last_value"]
-        if noted != self._known:
-            # by another reading in this run: only what both have seen is read
-            if noted < self._newest:
-                return
-            if noted == self._newest:
-                digests = [each for each in digests if each in self._state["boundary"]]
-        kept["last_value"] = self._newest
-        self._state["boundary"] = digests
+        # another reading in this run was a moment earlier or later
+        alone = self._run.readings[self._name] == 1
+        known = alone and len(self._digests) <= MOST_DIGESTS
+        self._state["boundary"] = self._digests if known else []
 
 
 def _digest(row: Row) -> str:

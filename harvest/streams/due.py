@@ -5,7 +5,7 @@ State goes in, and since when, which parents or which windows are due comes out.
 
 import calendar
 from datetime import date, datetime, timedelta  # noqa: I251
-from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..typing import Row, Rows, Window
 
@@ -21,10 +21,32 @@ class ParentsDue(NamedTuple):
         since (Optional[str]): Those updated since then, by Harvest's clock; None for
             all.
         read_before (bool): Their children were read before: some may be deleted now.
+        everything (bool): The children of all parents are due.
+        after (Tuple[str, str]): Those behind it, in the order of `order_of`: what was
+            read by an earlier run, which did not come to the end.
     """
 
     since: Optional[str]
     read_before: bool
+    everything: bool = False
+    after: Tuple[str, str] = ("", "")
+
+    @property
+    def begins(self) -> bool:
+        """Return whether the children of all parents are read from the first one on."""
+        return self.everything and self.after == ("", "")
+
+    def asks_for(self, parent: Row) -> bool:
+        """Return whether the children of a parent are due."""
+        place = order_of(parent)
+        return place > self.after and (place[0] or self.since or "") >= (
+            self.since or ""
+        )
+
+
+def order_of(parent: Row) -> Tuple[str, str]:
+    """Return what parents are sorted by: those that changed last come last."""
+    return str(parent.get("updated_at") or ""), str(parent["id"])
 
 
 def utc(moment: datetime) -> str:
@@ -50,6 +72,9 @@ def second_before(cursor: Optional[str]) -> Optional[str]:
 
 def cursor_of(state: Row, start: Optional[str]) -> Optional[str]:
     """Return where a list's last run left off, or where its first one begins."""
+    if "unfinished" in state:
+        unmoved: Optional[str] = state["unfinished"]
+        return unmoved
     known = state.get("incremental", {}).get("updated_at")
     return known.get("last_value") if known else start
 
@@ -67,13 +92,17 @@ def parents_due(
     """
     if not is_child:
         return ParentsDue(cursor_of(state, None), read_before=False)
+    if walk := state.get("walk"):
+        # what was updated behind that place comes again, what was before it does not
+        after = (str(walk["after"][0]), str(walk["after"][1]))
+        return ParentsDue(after[0] or walk["since"], True, not walk["since"], after)
     walked_at = state.get("walked_at")
     if walked_at is None:
-        return ParentsDue(None, read_before=False)
+        return ParentsDue(None, read_before=False, everything=True)
     hours = (now - datetime.fromisoformat(walked_at)).total_seconds() / 3600
     # a clock that was set back must not put the reading off
     due = not 0 <= hours < refresh_hours
-    return ParentsDue(None if due else state["read_at"], read_before=True)
+    return ParentsDue(None if due else state["read_at"], True, due)
 
 
 def earliest(due: Iterable[ParentsDue], start: Optional[str]) -> Optional[str]:

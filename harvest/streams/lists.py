@@ -12,7 +12,7 @@ from ..exceptions import AccessRefused, HarvestError
 from ..settings import REPORTED, Stream
 from ..typing import Items, Row, Rows, Window
 from .context import Context
-from .cursor import Cursor
+from .cursor import NewRows
 from .due import known_months, months_in, years_due
 from .run import Run
 from .tables import owned, tombstone
@@ -23,19 +23,19 @@ INTERVAL = "interval"
 
 async def changed_rows(context: Context, run: Run, stream: Stream) -> Items:
     """Yield the rows of a list that are new or changed since the last run."""
-    cursor = Cursor(run.state_of(stream.name), context.start_of(stream))
+    new = NewRows(run, stream, context.start_of(stream))
     months: Set[str] = set()
-    since, now = cursor.since, ""
+    since = new.since
     stamp = "updated_at" if since else "created_at"
     listed = pages(context.client, stream, {"updated_since": since}, stamp)
     async for page in run.steady(stream.name, listed):
-        now = now or page.now
+        run.began = run.began or page.now
         if stream.name in REPORTED:
             months |= months_in(page.rows, stream.dated)
-        yield cursor.new(page.rows, now)
+        yield new.of(page.rows)
     whole = not (run.is_limited(stream.name) or stream.name in run.unsteady)
     if whole:
-        cursor.note()
+        new.end()
     if stream.name in REPORTED:
         if since or not whole:
             known = known_months(run.state, stream.name, date.today())

@@ -8,6 +8,7 @@ from dlt.extract import DltResource
 from ..settings import FAMILIES, STREAMS, Stream
 from . import delta
 from .context import Context
+from .cursor import incremental
 from .read import WINDOWS, listing_name, read, read_from, read_listing, read_windows
 from .rows import ToTable
 from .tables import hints
@@ -50,6 +51,8 @@ def resource_of(
         else dlt.transformer(read_from, data_from=feed, **hints(stream))
     )
     resource: DltResource = declared(context, stream)
+    if stream.kind == "list" and not context.end_date:
+        resource.apply_hints(incremental=incremental(context, stream))
     # writing Delta, dlt looks for columns in the first file of a load: what others
     # have more would be lost, so that pages of both kinds must not meet there
     arrow = stream.kind == "list" and not context.delta

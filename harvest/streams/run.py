@@ -1,9 +1,10 @@
 """One run of a pipeline, and what its resources share."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Callable, Coroutine, Dict, Optional, Set
+from typing import Any, Callable, Coroutine, Counter, Dict, Optional, Set
 
 from dlt.common import logger
 from dlt.extract import DltResource, DltSource
@@ -23,6 +24,7 @@ class Run:
 
     Attributes:
         requests_before (int): Requests that were made before it.
+        began (str): When it began, by Harvest's clock; empty until Harvest was asked.
         load_id (str): dlt's name of what is loaded; empty without a pipeline.
         source (Optional[DltSource]): What dlt reads.
         state (Dict[str, Any]): dlt's state of it.
@@ -30,10 +32,14 @@ class Run:
         skipped (Dict[str, str]): Streams that are left out, and why.
         begun (Set[str]): Resources that it has begun to read.
         whole (Set[str]): Lists of which it has read all rows.
+        readings (Counter[str]): How often each list is read.
         unsteady (Set[str]): Lists that changed each time that they were read.
+        unfinished (Set[str]): Streams of which this step leaves something to the next.
+        until (Optional[float]): When this step should end, by `time.monotonic`.
     """
 
     requests_before: int
+    began: str = ""
     load_id: str = ""
     source: Optional[DltSource] = None
     state: Row = field(default_factory=dict)
@@ -41,7 +47,10 @@ class Run:
     skipped: Dict[str, str] = field(default_factory=dict)
     begun: Set[str] = field(default_factory=set)
     whole: Set[str] = field(default_factory=set)
+    readings: Counter[str] = field(default_factory=Counter)
     unsteady: Set[str] = field(default_factory=set)
+    unfinished: Set[str] = field(default_factory=set)
+    until: Optional[float] = None
     _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
     _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -56,16 +65,21 @@ class Run:
         """Return the resources that are loaded."""
         return dict(self.source.resources.selected) if self.source else {}
 
-    def state_of(self, name: str) -> Row:
-        """Return dlt's state of a stream that is read.
+    def place_of(self, name: str) -> str:
+        """Return the name under which dlt's state of a stream is kept.
 
         A stream that is not loaded, but feeds transformers of the user's, is read for
         those alone: its own table must not miss what only they got.
         """
         if self.selected and name not in self.selected:
             readers = sorted(self.selected.keys() - STREAMS.keys())
-            name = f"{name} for {', '.join(readers)}"
-        known: Row = self.state.setdefault("resources", {}).setdefault(name, {})
+            return f"{name} for {', '.join(readers)}"
+        return name
+
+    def state_of(self, name: str) -> Row:
+        """Return dlt's state of a stream that is read."""
+        resources = self.state.setdefault("resources", {})
+        known: Row = resources.setdefault(self.place_of(name), {})
         return known
 
     async def steady(self, name: str, pages: Items) -> Items:
@@ -85,6 +99,11 @@ class Run:
                 f"{name}: rows came or went each time that the list was read: what was"
                 " read is loaded, and the next run reads it again"
             )
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether what is left is for the next step of the load."""
+        return self.until is not None and time.monotonic() > self.until
 
     def is_limited(self, name: str) -> bool:
         """Return whether `add_limit` ends a resource before all of it is read."""

@@ -1,98 +1,121 @@
 """Where the next reading of a list begins, and which rows of this one are new."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
 import pytest
 
-from harvest.streams.cursor import MOST_DIGESTS, Cursor
+from harvest.settings import STREAMS
+from harvest.streams.cursor import MOST_DIGESTS, Clock, NewRows
+from harvest.streams.run import Run
 
 NOW = "2026-03-10T12:00:30Z"
+CLIENTS = STREAMS["clients"]
 
 
-def row(key: int, at: str, **more: Any) -> Dict[str, Any]:
-    return {"id": key, "updated_at": f"2026-03-10T12:00:{at}Z", **more}
+def at(second: str) -> str:
+    return f"2026-03-10T12:00:{second}Z"
 
 
-def place(state: Dict[str, Any]) -> Optional[str]:
-    """Where the next reading begins."""
-    found: Optional[str] = state["incremental"]["updated_at"]["last_value"]
-    return found
+def row(key: int, second: str, **more: Any) -> Dict[str, Any]:
+    return {"id": key, "updated_at": at(second), **more}
+
+
+def run_of(state: Dict[str, Any], began: str = NOW) -> Run:
+    """A run that has the state of a list from the last one."""
+    return Run(0, began=began, state={"resources": {"clients": state}})
+
+
+def reading(state: Dict[str, Any], start: Optional[str] = None) -> NewRows:
+    return NewRows(run_of(state), CLIENTS, start)
+
+
+def kept(last_value: Optional[str]) -> Dict[str, Any]:
+    """State as dlt keeps that of an incremental."""
+    return {"incremental": {"updated_at": {"last_value": last_value}}}
 
 
 def test_rows_at_the_cursors_second_come_once() -> None:
     state: Dict[str, Any] = {}
-    first = Cursor(state, None)
+    first = reading(state)
     rows = [row(1, "05"), row(2, "10"), row(3, "10")]
-    assert first.new(rows, NOW) == rows
-    first.note()
+    assert first.of(rows) == rows
+    first.end()
     assert len(state["boundary"]) == 2
-    again = Cursor(state, None)
+    state.update(kept(at("10")))
+    again = reading(state)
     # one of them has changed within that second, one is new, the cursor's rows are known
     changed = [row(3, "10", notes="x"), row(4, "10")]
-    assert again.new([row(2, "10"), *changed], NOW) == changed
-    again.note()
-    assert Cursor(state, None).new([row(2, "10"), *changed], NOW) == []
+    assert again.of([row(2, "10"), *changed]) == changed
+    again.end()
+    assert reading(state).of([row(2, "10"), *changed]) == []
 
 
 def test_too_many_rows_at_one_second_all_come_again() -> None:
     state: Dict[str, Any] = {}
     many = [row(key, "10") for key in range(MOST_DIGESTS + 1)]
-    first = Cursor(state, None)
-    first.new(many, NOW)
-    first.note()
+    first = reading(state)
+    first.of(many)
+    first.end()
     assert state["boundary"] == []
-    assert Cursor(state, None).new(many, NOW) == many
+    assert reading(state).of(many) == many
 
 
 @pytest.mark.parametrize(
-    ("before", "at", "now", "expected"),
+    ("values", "began", "expected"),
     [
-        (None, "10", NOW, "2026-03-10T12:00:10Z"),
-        ("2026-03-10T12:00:05Z", "10", NOW, "2026-03-10T12:00:10Z"),
-        ("2026-03-10T12:00:20Z", "10", NOW, "2026-03-10T12:00:20Z"),
-        # a row that changed after Harvest was asked does not take the cursor along
-        (None, "40", NOW, NOW),
+        ([at("10")], NOW, at("10")),
+        ([at("10"), at("05")], NOW, at("10")),
+        ([at("10"), at("20")], NOW, at("20")),
+        # a row that changed after the run began does not take the cursor along
+        ([at("40")], NOW, NOW),
+        ([at("40"), at("05")], NOW, NOW),
+        # nor does it go back if Harvest's clock was ahead
+        ([at("10"), at("40")], NOW, at("40")),
     ],
 )
-def test_where_the_next_reading_begins(
-    before: Optional[str], at: str, now: str, expected: str
+def test_where_the_next_reading_begins(values: Sequence[str], began: str, expected: str) -> None:
+    class Account:
+        run = run_of({}, began)
+
+    assert Clock(Account(), CLIENTS).latest(values) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("state", "start", "since"),
+    [
+        ({}, None, None),
+        # the cursor's own second is covered in any case
+        ({}, "2026-01-01T00:00:00Z", "2025-12-31T23:59:59Z"),
+        (kept(at("10")), None, at("09")),
+        # of a reading that did not come to its end, nothing counts
+        ({**kept(at("10")), "unfinished": at("05")}, None, at("04")),
+        ({**kept(at("10")), "unfinished": None}, None, None),
+    ],
+)
+def test_since_when_a_list_is_read(
+    state: Dict[str, Any], start: Optional[str], since: Optional[str]
 ) -> None:
-    kept = {"incremental": {"updated_at": {"last_value": before}}}
-    state: Dict[str, Any] = kept if before else {}
-    cursor = Cursor(state, None)
-    cursor.new([row(1, at)], now)
-    assert place(state) == before
-    cursor.note()
-    assert place(state) == expected
+    assert reading(state, start).since == since
 
 
-def test_the_first_reading_begins_at_the_start() -> None:
+def test_a_reading_that_does_not_end_is_undone() -> None:
+    state = kept(at("10"))
+    cut = reading(state)
+    cut.of([row(1, "20")])
+    assert state["unfinished"] == at("10")
+    whole = reading(state)
+    whole.of([row(1, "20")])
+    whole.end()
+    assert "unfinished" not in state
+
+
+def test_of_two_readings_in_a_run_no_row_of_the_last_second_is_known() -> None:
+    """One of them may have been a moment too early to see all of that second."""
     state: Dict[str, Any] = {}
-    assert Cursor(state, "2026-01-01T00:00:00Z").since == "2026-01-01T00:00:00Z"
-    assert place(state) == "2026-01-01T00:00:00Z"
-    # the next one covers the cursor's own second in any case
-    assert Cursor(state, None).since == "2025-12-31T23:59:59Z"
-
-
-@pytest.mark.parametrize("earlier_notes_first", [True, False])
-def test_of_two_readings_in_a_run_the_earlier_counts(earlier_notes_first: bool) -> None:
-    """A pipe of the source and its table are read side by side: neither may lose a row."""
-    state: Dict[str, Any] = {}
-    earlier, later = Cursor(state, None), Cursor(state, None)
-    earlier.new([row(1, "10")], NOW)
-    later.new([row(1, "10"), row(2, "20")], NOW)
-    for each in (earlier, later) if earlier_notes_first else (later, earlier):
-        each.note()
-    assert place(state) == "2026-03-10T12:00:10Z"
-    assert Cursor(state, None).new([row(1, "10"), row(2, "20")], NOW) == [row(2, "20")]
-
-
-@pytest.mark.parametrize("earlier_notes_first", [True, False])
-def test_of_one_second_only_what_both_have_seen_is_known(earlier_notes_first: bool) -> None:
-    state: Dict[str, Any] = {}
-    earlier, later = Cursor(state, None), Cursor(state, None)
-    earlier.new([row(1, "10")], NOW)
-    later.new([row(1, "10"), row(2, "10")], NOW)
-    for each in (earlier, later) if earlier_notes_first else (later, earlier):
-        each.note()
-    assert Cursor(state, None).new([row(1, "10"), row(2, "10")], NOW) == [row(2, "10")]
+    run = run_of(state)
+    earlier, later = NewRows(run, CLIENTS, None), NewRows(run, CLIENTS, None)
+    earlier.of([row(1, "10")])
+    later.of([row(1, "10"), row(2, "10")])
+    for each in (earlier, later):
+        each.end()
+    assert reading(state).of([row(1, "10"), row(2, "10")]) == [row(1, "10"), row(2, "10")]

@@ -63,17 +63,51 @@ def test_cursor_of(state: Dict[str, Any], start: Optional[str], expected: Option
 @pytest.mark.parametrize(
     ("state", "hours", "expected"),
     [
-        ({}, 24, ParentsDue(None, False)),
+        ({}, 24, ParentsDue(None, False, True)),
         ({"walked_at": hours_ago(1), "read_at": "r"}, 24, ParentsDue("r", True)),
-        ({"walked_at": hours_ago(25), "read_at": "r"}, 24, ParentsDue(None, True)),
-        ({"walked_at": hours_ago(24), "read_at": "r"}, 24, ParentsDue(None, True)),
-        ({"walked_at": hours_ago(1), "read_at": "r"}, 0, ParentsDue(None, True)),
+        ({"walked_at": hours_ago(25), "read_at": "r"}, 24, ParentsDue(None, True, True)),
+        ({"walked_at": hours_ago(24), "read_at": "r"}, 24, ParentsDue(None, True, True)),
+        ({"walked_at": hours_ago(1), "read_at": "r"}, 0, ParentsDue(None, True, True)),
         # the clock was set back
-        ({"walked_at": hours_ago(-5), "read_at": "r"}, 24, ParentsDue(None, True)),
+        ({"walked_at": hours_ago(-5), "read_at": "r"}, 24, ParentsDue(None, True, True)),
+        # cut half way, it goes on, also when all of it is due again
+        (
+            {"walk": {"since": None, "began": "b", "after": ["u", "7"]}},
+            24,
+            ParentsDue("u", True, True, ("u", "7")),
+        ),
+        (
+            {
+                "walked_at": hours_ago(25),
+                "read_at": "r",
+                "walk": {"since": "r", "began": "b", "after": ["u", "7"]},
+            },
+            24,
+            ParentsDue("u", True, False, ("u", "7")),
+        ),
     ],
 )
 def test_parents_due(state: Dict[str, Any], hours: float, expected: ParentsDue) -> None:
     assert parents_due(state, NOW, hours) == expected
+
+
+@pytest.mark.parametrize(
+    ("due", "asked"),
+    [
+        (ParentsDue(None, False, True), ["1", "2", "3", "4"]),
+        (ParentsDue("b", True), ["1", "3", "4"]),
+        (ParentsDue("b", True, True, ("b", "3")), ["4"]),
+        (ParentsDue("c", True, False, ("c", "4")), []),
+    ],
+)
+def test_parents_that_are_asked_for(due: ParentsDue, asked: List[str]) -> None:
+    parents = [
+        {"id": 1},
+        {"id": 2, "updated_at": "a"},
+        {"id": 3, "updated_at": "b"},
+        {"id": 4, "updated_at": "c"},
+    ]
+    assert [str(each["id"]) for each in parents if due.asks_for(each)] == asked
 
 
 def test_parents_for_their_own_table() -> None:
