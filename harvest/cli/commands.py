@@ -2,10 +2,10 @@
 
 import time
 from argparse import Namespace
-from collections import Counter
 from typing import (
     Any,
     Collection,
+    Counter,
     Dict,
     List,
     NamedTuple,
@@ -16,13 +16,13 @@ from typing import (
 
 import dlt
 from dlt.common.exceptions import SignalReceivedException
-from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
 from .. import HarvestError
 from ..history import keep_versions, lists_in
 from ..reconcile import Result, default_compare_hours, reconcile, verify
 from ..settings import STREAMS
+from ..steps import steps
 from ..streams.context import context_of
 from .destination import harvest_pipeline, load_tables, opened
 from .drift import StreamDrift, drift
@@ -30,6 +30,7 @@ from .dry_run import Forecast, forecast
 from .errors import causes, explain
 from .place import MakePipeline, drop_command
 from .process import Signals
+from .progress import Progress
 from .structure import check_structure, make_anew
 
 
@@ -67,7 +68,7 @@ def execute(
     options: Namespace,
     source: DltSource,
     pipeline: MakePipeline,
-    progress: Optional[Collector] = None,
+    progress: Optional[Progress] = None,
     signals: Optional[Signals] = None,
 ) -> Outcome:
     """Do what the options of the command line say, and return what came of it.
@@ -120,10 +121,10 @@ def load(
     deep: bool = False,
     compare_every_hours: Optional[float] = None,
     history: Union[str, Sequence[str]] = (),
-    progress: Optional[Collector] = None,
+    progress: Optional[Progress] = None,
     signals: Optional[Signals] = None,
 ) -> Loaded:
-    """Run the pipeline once, compare what it holds with Harvest, and repair it.
+    """Run the pipeline in steps, compare what it holds with Harvest, and repair it.
 
     Args:
         source (DltSource): A `harvest_source`, or some of its streams.
@@ -139,7 +140,7 @@ def load(
         compare_every_hours (Optional[float]): Hours between comparisons; 0 compares in
             each run. None: 24 where the destination bills each query, else 0.
         history (Union[str, Sequence[str]]): Lists of which every version is kept.
-        progress (Optional[Collector]): Takes what dlt counts meanwhile.
+        progress (Optional[Progress]): Takes what is counted meanwhile.
         signals (Optional[Signals]): Those that end the run also while a statement of
             the database waits.
 
@@ -165,7 +166,15 @@ def load(
         broken = check_structure(ready, tables, full_refresh)
         # where tables are broken, nothing can be made of them
         before = {} if broken else keep_versions(ready, source, versioned)
-        rows = _run(ready, source, full_refresh, broken)
+        rows: Counter[str] = Counter()
+        skipped: Dict[str, str] = {}
+        for number, step in enumerate(steps(source)):
+            # the later steps add to what the first one has replaced or made anew
+            anew = full_refresh and not number
+            rows.update(_run(ready, step, anew, () if number else broken))
+            skipped.update(_skipped(step))
+            if progress and context.run.unfinished:
+                progress.stored(rows, context.run.unfinished)
         requests = context.client.requests_sent - sent
         compared = None
         if deleted and not context.end_date:
@@ -175,7 +184,8 @@ def load(
         after = keep_versions(ready, source, versioned, compared)
         versions = dict(Counter(before) + Counter(after))
     seconds = time.monotonic() - began
-    return Loaded(ready, rows, _skipped(source), requests, seconds, compared, versions)
+    found = dict(sorted(rows.items()))
+    return Loaded(ready, found, skipped, requests, seconds, compared, versions)
 
 
 def _hours_between(
@@ -227,7 +237,7 @@ def _run(
     make_anew(pipeline, broken)
     load_tables(pipeline)
     counts = done.row_counts if done else {}
-    return {name: n for name, n in sorted(counts.items()) if n and name[0] != "_"}
+    return {name: n for name, n in counts.items() if n and name[0] != "_"}
 
 
 def selected(source: DltSource, names: Sequence[str]) -> DltSource:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta  # noqa: I251
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from dlt.common import logger
 from dlt.common.runtime.collector_base import Collector
@@ -16,6 +16,7 @@ from rich.live import Live
 
 from ..api.rate_limit import RateLimit
 from ..settings import STREAMS
+from ..streams.run import Left
 
 PHASES = {"Extract": "reading", "Normalize": "preparing", "Load": "loading"}
 """The steps of dlt's, in words."""
@@ -42,6 +43,7 @@ class Progress(Collector):
     def __init__(self, rate_limits: Sequence[RateLimit], every: float = 30) -> None:
         self._rate_limits = rate_limits
         self._every = every
+        self._is_shown = False
         self._began = time.monotonic()
         self._sent_before = self._sent()
         self._start("asking Harvest")
@@ -52,6 +54,7 @@ class Progress(Collector):
         self._pages: Counter[str] = Counter()
         self._read: Dict[str, bool] = {}
         self._files = (0, 0)
+        self._records: Dict[str, List[int]] = {}
 
     def _stop(self) -> None:
         self._phase = "comparing with Harvest"
@@ -59,6 +62,7 @@ class Progress(Collector):
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Show it while the context is open."""
+        self._is_shown = True
         if sys.stderr.isatty():
             console = Console(stderr=True)
             # what goes to stderr meanwhile, such as warnings, appears above it
@@ -91,7 +95,44 @@ class Progress(Collector):
             parts.append(f"{rows:,} rows")
         if self._phase == "loading":
             parts.append(f"{self._files[0]} of {self._files[1]} files")
+        if self._phase == "reading" and (left := self._requests_left()):
+            done = sum(read for read, _ in self._records.values())
+            parts.append(f"{100 * done // (done + left)} % of what is below records")
+            parts.append(f"about {_time(self._seconds(left))} to go")
         return ", ".join(parts)
+
+    def _requests_left(self) -> int:
+        """Return how many records something is still to be read below."""
+        return sum(total - read for read, total in [*self._records.values()])
+
+    def _seconds(self, requests: int, of_reports: bool = False) -> float:
+        """Return for how long Harvest's limit holds up so many requests."""
+        limit = self._rate_limits[of_reports]
+        return requests / limit.rate * limit.window
+
+    def stored(self, rows: Mapping[str, int], left: Mapping[str, Left]) -> None:
+        """Say what is in the tables after a step of the load, and what is not.
+
+        Args:
+            rows (Mapping[str, int]): Rows that were loaded so far, by table.
+            left (Mapping[str, Left]): What is left of each stream.
+        """
+        if not self._is_shown:
+            return
+        most = max(rows, key=lambda name: rows[name], default="")
+        there = f"{most}: {rows[most]:,} rows are there" if most else "loaded"
+        reports = {name for name in left if STREAMS[name].report}
+        parts = [
+            f"{name}: {part.read:,} of {part.total:,}"
+            f" {STREAMS[name].parent or 'windows'}"
+            for name, part in left.items()
+        ]
+        seconds = max(
+            self._seconds(sum(left[name].requests for name in left.keys() - reports)),
+            self._seconds(sum(left[name].requests for name in reports), True),
+        )
+        line = f"{there}; still reading {', '.join(parts)}, about {_time(seconds)}"
+        print(line, file=sys.stderr, flush=True)
 
     def _sent(self) -> int:
         """Return how many requests were made so far with the token."""
@@ -131,7 +172,11 @@ class Progress(Collector):
         label: Optional[str] = None,
     ) -> None:
         """Take what dlt and the source count."""
-        if label == "pages":
+        if label == "records":
+            known = self._records.setdefault(name, [0, 0])
+            known[0] += inc
+            known[1] = total or known[1]
+        elif label == "pages":
             self._pages[name] += inc
             self._read[name] = message == "read"
         elif name == "Jobs" and not label:
@@ -139,6 +184,15 @@ class Progress(Collector):
             self._files = (done + inc, (total or all_) + (inc_total or 0))
         elif name in STREAMS:
             self._rows[name] += inc
+
+
+def _time(seconds: float) -> str:
+    """Return a time in words, as exact as it is known."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} seconds"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"
 
 
 @contextmanager

@@ -25,8 +25,9 @@ from ..typing import Items, Row, Rows
 from . import delta
 from .context import Context
 from .cursor import NewRows
+from .dlt_internals import collector
 from .due import ParentsDue, earliest, order_of, parents_due, years_due
-from .run import Run
+from .run import Left, Run
 from .tables import owned, tombstone
 
 CHUNK = 100
@@ -57,6 +58,7 @@ class Reading:
             due, state = self.due[child.name], self.run.state_of(child.name)
             since = None if due.everything else due.since
             walk = state.setdefault("walk", {"since": since, "began": self.run.began})
+            walk["read"] = walk.get("read", 0) + 1
             walk["after"] = max([*order_of(parent)], walk.get("after", ["", ""]))
 
     def close(self, child: Stream) -> None:
@@ -186,6 +188,9 @@ async def child_rows(
         return
     reading, due = page.reading, page.reading.due[stream.name]
     parents = [each for each in page.parents if due.asks_for(each)]
+    read = run.state_of(stream.name).get("walk", {}).get("read", 0)
+    total, questions = read + len(parents), len(questions_of(stream, [0]))
+    collector().update(stream.name, read, total=total, label="records")
     del page
     # a Delta table is replaced as a whole, which must not leave a part of it
     whole = context.delta and due.begins and due.read_before
@@ -198,7 +203,8 @@ async def child_rows(
                 if has_children(stream, parent):
                     rows = await anext(answers, CUT)
                 if rows is CUT:
-                    run.unfinished.add(stream.name)
+                    requests = (total - read) * questions
+                    run.unfinished[stream.name] = Left(read, total, requests)
                     return
                 found = owned(rows or [], values)
                 if context.delta:
@@ -208,6 +214,8 @@ async def child_rows(
                 if found:
                     yield found
             reading.note(stream, parent)
+            collector().update(stream.name, label="records")
+            read += 1
     yield []
     reading.pending[stream.name] -= 1
     reading.close(stream)

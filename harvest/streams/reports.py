@@ -18,7 +18,7 @@ from .due import (
     windows_due,
     windows_wanted,
 )
-from .run import Run
+from .run import Left, Run
 from .tables import owned, tombstone
 
 WAIT = 0.02
@@ -124,7 +124,8 @@ async def report_rows(
     if most is not None and known == state.get("windows", []):
         due, left = due[:most], due[most:]
     if left:
-        run.unfinished.add(stream.name)
+        read = len(wanted) - len(left)
+        run.unfinished[stream.name] = Left(read, len(wanted), len(left))
     kept = [[str(day) for day in window] for window in wanted]
     # windows without rows, or of another length, from before report_period was changed
     outdated = [window for window in state.get("windows", []) if window not in kept]

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Callable, Coroutine, Counter, Dict, Optional, Set
+from typing import Any, Callable, Coroutine, Counter, Dict, NamedTuple, Optional, Set
 
 from dlt.common import logger
 from dlt.extract import DltResource, DltSource
@@ -13,6 +13,20 @@ from ..exceptions import AccessRefused, UnsteadyList
 from ..settings import STREAMS
 from ..typing import Items, Row
 from .tables import Table
+
+
+class Left(NamedTuple):
+    """What is left of a stream.
+
+    Attributes:
+        read (int): Records, or windows of a report, that were read.
+        total (int): All of them.
+        requests (int): Requests that the others take.
+    """
+
+    read: int
+    total: int
+    requests: int
 
 
 @dataclass
@@ -34,7 +48,7 @@ class Run:
         whole (Set[str]): Lists of which it has read all rows.
         readings (Counter[str]): How often each list is read.
         unsteady (Set[str]): Lists that changed each time that they were read.
-        unfinished (Set[str]): Streams of which this step leaves something to the next.
+        unfinished (Dict[str, Left]): What this step leaves to the next one, by stream.
         until (Optional[float]): When this step should end, by `time.monotonic`.
     """
 
@@ -49,7 +63,7 @@ class Run:
     whole: Set[str] = field(default_factory=set)
     readings: Counter[str] = field(default_factory=Counter)
     unsteady: Set[str] = field(default_factory=set)
-    unfinished: Set[str] = field(default_factory=set)
+    unfinished: Dict[str, Left] = field(default_factory=dict)
     until: Optional[float] = None
     _tasks: Dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
     _ended: Dict[str, asyncio.Event] = field(default_factory=dict)
