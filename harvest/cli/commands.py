@@ -11,6 +11,7 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Tuple,
     Union,
 )
 
@@ -166,15 +167,7 @@ def load(
         broken = check_structure(ready, tables, full_refresh)
         # where tables are broken, nothing can be made of them
         before = {} if broken else keep_versions(ready, source, versioned)
-        rows: Counter[str] = Counter()
-        skipped: Dict[str, str] = {}
-        for number, step in enumerate(steps(source)):
-            # the later steps add to what the first one has replaced or made anew
-            anew = full_refresh and not number
-            rows.update(_run(ready, step, anew, () if number else broken))
-            skipped.update(_skipped(step))
-            if progress and context.run.unfinished:
-                progress.stored(rows, context.run.unfinished)
+        rows, skipped = _run_in_steps(ready, source, full_refresh, broken, progress)
         requests = context.client.requests_sent - sent
         compared = None
         if deleted and not context.end_date:
@@ -184,8 +177,7 @@ def load(
         after = keep_versions(ready, source, versioned, compared)
         versions = dict(Counter(before) + Counter(after))
     seconds = time.monotonic() - began
-    found = dict(sorted(rows.items()))
-    return Loaded(ready, found, skipped, requests, seconds, compared, versions)
+    return Loaded(ready, rows, skipped, requests, seconds, compared, versions)
 
 
 def _hours_between(
@@ -225,6 +217,27 @@ def _load_what_is_left(pipeline: dlt.Pipeline) -> None:
             f" be loaded. {explain(error)} If it stays so, remove the package with"
             f" `{drop_command(pipeline)}`."
         ) from error
+
+
+def _run_in_steps(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    anew: bool,
+    broken: Collection[str],
+    progress: Optional[Progress],
+) -> Tuple[Dict[str, int], Dict[str, str]]:
+    """Run the pipeline until all is read; return rows by table, and what is skipped."""
+    rows: Counter[str] = Counter()
+    skipped: Dict[str, str] = {}
+    for step in steps(source):
+        rows.update(_run(pipeline, step, anew, broken))
+        # the later steps add to what the first one has replaced or made anew
+        anew, broken = False, ()
+        skipped.update(_skipped(step))
+        left = context_of(source).run.unfinished
+        if progress and left:
+            progress.stored(rows, left)
+    return dict(sorted(rows.items())), skipped
 
 
 def _run(

@@ -1,12 +1,11 @@
 """Parents and what is below them: transformers on a list that is read once for all."""
 
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timezone  # noqa: I251
 from typing import (
     Any,
     Coroutine,
-    Counter,
     Dict,
     Iterator,
     List,
@@ -30,9 +29,6 @@ from .due import ParentsDue, earliest, order_of, parents_due, years_due
 from .run import Left, Run
 from .tables import owned, tombstone
 
-CHUNK = 100
-"""Parents that `add_limit` counts as one item."""
-
 
 @dataclass
 class Reading:
@@ -42,15 +38,11 @@ class Reading:
         run (Run): The run.
         due (Dict[str, ParentsDue]): The parents that each stream asks for, by name.
         complete (bool): All parents are known.
-        ended (bool): All of them were passed on.
-        pending (Counter[str]): Pages whose children are still to be read, by stream.
     """
 
     run: Run
     due: Dict[str, ParentsDue]
     complete: bool = False
-    ended: bool = False
-    pending: Counter[str] = field(default_factory=Counter)
 
     def note(self, child: Stream, parent: Row) -> None:
         """Note that the children of a parent, and of those before it, were read."""
@@ -61,9 +53,9 @@ class Reading:
             walk["read"] = walk.get("read", 0) + 1
             walk["after"] = max([*order_of(parent)], walk.get("after", ["", ""]))
 
-    def close(self, child: Stream) -> None:
-        """Note that the children of all parents were read, once they were."""
-        if not self.ended or self.pending[child.name]:
+    def end(self, child: Stream) -> None:
+        """Note that the children of all parents were read."""
+        if not self.complete:
             return
         state, due = self.run.state_of(child.name), self.due[child.name]
         walk = state.pop("walk", None)
@@ -93,30 +85,26 @@ class ParentPage(NamedTuple):
         return self.reading.run
 
 
-async def listed_parents(
-    context: Context, run: Run, parent: Stream, limited: bool
-) -> Items:
+async def listed_parents(context: Context, run: Run, parent: Stream) -> Items:
     """Yield parents: the rows of their own table, and then those with others below.
 
     They are read as the neediest of the selected streams asks: all parents when the
     children of all are due, else those that changed.
 
     The children are read in the order of their parents' `updated_at`, once all parents
-    are known, so that the next run can go on where this one is cut. If `add_limit` may
-    cut it, their own rows come in that order, too.
+    are known, so that the next run can go on where this one is cut.
 
     Args:
         context (Context): The account.
         run (Run): The run.
         parent (Stream): The list.
-        limited (bool): It may not be read to its end.
     """
     family = [each for each in FAMILIES[parent.name] if each.name in run.resources]
     children = [each for each in family if each.parent]
     due = {each.name: due_of(context, each, run.state_of(each.name)) for each in family}
     reading, start = Reading(run, due), context.start_of(parent)
     since = earliest(due.values(), start)
-    own = NewRows(run, parent, start, limited) if parent in family else None
+    own = NewRows(run, parent, start) if parent in family else None
     if context.delta:
         for child in children:
             delta.replace_children(run.resources[child.name], due[child.name].begins)
@@ -125,26 +113,17 @@ async def listed_parents(
     parents: Dict[Any, Row] = {}
     async for page in run.steady(parent.name, listed):
         run.began = run.began or page.now
-        for row in page.rows:
-            parents[row["id"]] = row if limited else _brief(row)
-        new = own.of(page.rows) if own and not limited else []
+        parents.update((row["id"], _brief(row)) for row in page.rows)
+        new = own.of(page.rows) if own else []
         # stored long before what is below its rows has been read
         del page
         if new:
             yield ParentPage(reading, new, None)
         del new
     reading.complete = parent.name not in run.unsteady
-    known = sorted(parents.values(), key=order_of)
-    size = CHUNK if limited else max(len(known), 1)
-    for chunk in (known[at : at + size] for at in range(0, len(known) or 1, size)):
-        reading.pending.update(child.name for child in children)
-        yield ParentPage(reading, own.of(chunk) if own and limited else [], chunk)
-    reading.ended = reading.complete
-    if own and reading.complete and not limited:
+    if own and reading.complete:
         own.end()
-    for child in children:
-        if child.name not in run.skipped:
-            reading.close(child)
+    yield ParentPage(reading, [], sorted(parents.values(), key=order_of))
 
 
 def _brief(parent: Row) -> Row:
@@ -217,8 +196,7 @@ async def child_rows(
             collector().update(stream.name, label="records")
             read += 1
     yield []
-    reading.pending[stream.name] -= 1
-    reading.close(stream)
+    reading.end(stream)
 
 
 CUT: Rows = [{}]

@@ -97,22 +97,16 @@ class NewRows:
         run (Run): The run.
         stream (Stream): The list.
         start (Optional[str]): Where the first run begins.
-        in_order (bool): Its rows come in the order of `updated_at`, so that a reading
-            which is cut is gone on with from the cursor.
 
     Attributes:
         since (Optional[str]): The `updated_since` of this reading; None for all rows.
     """
 
-    def __init__(
-        self, run: Run, stream: Stream, start: Optional[str], in_order: bool = False
-    ) -> None:
+    def __init__(self, run: Run, stream: Stream, start: Optional[str]) -> None:
         self._run = run
         self._name = stream.name
         self._state = state = run.state_of(stream.name)
-        self._known = cursor_of(state, start)
-        if not in_order:
-            state["unfinished"] = self._known
+        self._known = state["unfinished"] = cursor_of(state, start)
         self.since = second_before(self._known)
         self._before = set(state.get("boundary", ()))
         self._newest = ""
@@ -137,6 +131,7 @@ class NewRows:
     def end(self) -> None:
         """Note that all of the list was read."""
         self._state.pop("unfinished", None)
+        self._state.pop("part", None)
         if not self._newest or self._newest < (self._known or ""):
             return
         # another reading in this run was a moment earlier or later

@@ -1,5 +1,6 @@
 """Lists, what is replaced as a whole, and backfills."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta  # noqa: I251
 from typing import Optional, Set
@@ -7,7 +8,7 @@ from typing import Optional, Set
 import dlt
 from dlt.common import logger
 
-from ..api.pagination import all_rows, pages
+from ..api.pagination import all_rows, follow, pages
 from ..exceptions import AccessRefused, HarvestError
 from ..settings import REPORTED, Stream
 from ..typing import Items, Row, Rows, Window
@@ -27,22 +28,54 @@ async def changed_rows(context: Context, run: Run, stream: Stream) -> Items:
     months: Set[str] = set()
     since = new.since
     stamp = "updated_at" if since else "created_at"
-    listed = pages(context.client, stream, {"updated_since": since}, stamp)
+    params: Row = {"updated_since": since}
+    if is_limited := run.is_limited(stream.name):
+        listed = _in_parts(context, run, stream, params)
+    else:
+        listed = pages(context.client, stream, params, stamp)
     async for page in run.steady(stream.name, listed):
         run.began = run.began or page.now
         if stream.name in REPORTED:
             months |= months_in(page.rows, stream.dated)
         yield new.of(page.rows)
-    whole = not (run.is_limited(stream.name) or stream.name in run.unsteady)
-    if whole:
+    if stream.name not in run.unsteady:
         new.end()
     if stream.name in REPORTED:
-        if since or not whole:
+        if since or is_limited or stream.name in run.unsteady:
             known = known_months(run.state, stream.name, date.today())
             months |= known or set()
         else:
             run.whole.add(stream.name)
         run.state.setdefault("months", {})[stream.name] = sorted(months)
+
+
+async def _in_parts(context: Context, run: Run, stream: Stream, params: Row) -> Items:
+    """Yield the pages of a list that `add_limit` cuts, from where the last run was cut.
+
+    Pages that are numbered shift when rows are deleted between two runs: such a list
+    begins anew when its end is reached, until a run without a limit reads all of it.
+    """
+    state = run.state_of(stream.name)
+    part, page = state.get("part"), None
+    if part:
+        # a row that changed since then may have been on a page that was read before
+        run.began = min(run.began, part["began"])
+        with suppress(HarvestError):
+            page = await context.client.page(stream, part["next"])
+    if page is None:
+        part, page = None, await context.client.page(stream, params=params)
+    noted = False
+    async for each in follow(context.client, stream, page):
+        place = {"next": each.next_url, "began": run.began or each.now}
+        if not noted:
+            # dlt takes the first item in any case
+            state["part"] = place
+        yield each
+        state["part"], noted = place, True
+    if part and "cursor=" not in part["next"]:
+        del state["part"]
+        state["unproven"] = True
+        run.unsteady.add(stream.name)
 
 
 async def whole_rows(context: Context, run: Run, stream: Stream) -> Items:

@@ -72,8 +72,7 @@ def read_from(item: Any, context: Context, stream: Stream) -> Items:
 def read_listing(context: Context, parent: Stream) -> Items:
     """Read a list for its own table and for what is below it."""
     run = context.begin(listing_name(parent))
-    limited = run.is_limited(listing_name(parent))
-    pages = listed_parents(context, run, parent, limited)
+    pages = listed_parents(context, run, parent)
     return _read(context, run, parent, pages, FAMILIES[parent.name])
 
 

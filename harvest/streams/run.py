@@ -105,7 +105,8 @@ class Run:
         try:
             async for page in pages:
                 yield page
-            self.state_of(name).pop("unproven", None)
+            if name not in self.unsteady:
+                self.state_of(name).pop("unproven", None)
         except UnsteadyList:
             self.unsteady.add(name)
             self.state_of(name)["unproven"] = True

@@ -16,7 +16,7 @@ LAYERS: List[Tuple[str, ...]] = [
     ("streams",),
     ("",),
     ("reconcile",),
-    ("history",),
+    ("history", "steps"),
     ("cli",),
 ]
 """Parts of harvest/ from the bottom up: each may import what is below it. "" is the source."""
