@@ -3,11 +3,10 @@
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime, timezone  # noqa: I251
+from itertools import zip_longest
 from typing import (
     Any,
-    Coroutine,
     Dict,
-    Iterator,
     List,
     NamedTuple,
     Optional,
@@ -168,55 +167,76 @@ async def child_rows(
     reading, due = page.reading, page.reading.due[stream.name]
     parents = [each for each in page.parents if due.asks_for(each)]
     read = run.state_of(stream.name).get("walk", {}).get("read", 0)
-    total, questions = read + len(parents), len(questions_of(stream, [0]))
+    total = read + len(parents)
     collector().update(stream.name, read, total=total, label="records")
     del page
     # a Delta table is replaced as a whole, which must not leave a part of it
     whole = context.delta and due.begins and due.read_before
-    calls = _calls(context, run, stream, parents, whole)
-    # as many as there are threads: what is below a record is short
-    async with aclosing(in_order(calls, WORKERS)) as answers:
-        for parent in parents:
-            for values in questions_of(stream, [parent["id"]]):
-                rows: Optional[Rows] = []
-                if has_children(stream, parent):
-                    rows = await anext(answers, CUT)
-                if rows is CUT:
-                    requests = (total - read) * questions
-                    run.unfinished[stream.name] = Left(read, total, requests)
-                    return
-                found = owned(rows or [], values)
-                if context.delta:
-                    found = delta.identified(stream, found)
-                elif rows == [] and due.read_before and stream.name in run.selected:
-                    found = [tombstone(stream, values)]
-                if found:
-                    yield found
-            reading.note(stream, parent)
-            collector().update(stream.name, label="records")
-            read += 1
+    async with aclosing(_below(context, run, stream, parents, whole)) as answers:
+        async for parent, values, rows in answers:
+            if rows is CUT:
+                left = (total - read) * len(questions_of(stream, [0]))
+                run.unfinished[stream.name] = Left(read, total, left)
+                return
+            found = owned(rows or [], values)
+            if context.delta:
+                found = delta.identified(stream, found)
+            elif rows == [] and due.read_before and stream.name in run.selected:
+                found = [tombstone(stream, values)]
+            if found:
+                yield found
+            if parent:
+                reading.note(stream, parent)
+                collector().update(stream.name, label="records")
+                read += 1
     yield []
     reading.end(stream)
 
 
 CUT: Rows = [{}]
-"""Stands for what is left to the next step."""
+"""Stands for rows that are left to the next step."""
 
 
-def _calls(
+async def _below(
     context: Context, run: Run, stream: Stream, parents: Rows, whole: bool
-) -> Iterator[Coroutine[Any, Any, Optional[Rows]]]:
-    """Yield the requests for what is below parents, until this step is over."""
-    begun = False
-    for parent in parents:
-        if not has_children(stream, parent):
-            continue
-        for values in questions_of(stream, [parent["id"]]):
-            # each step reads something, so that one of them is the last
-            if run.is_over and begun and not whole:
-                return
-            begun = True
-            yield rows_below(context, stream, values)
+) -> Items:
+    """Yield what is asked of parents, and the rows; with the last, the parent, too.
+
+    Args:
+        context (Context): The account.
+        run (Run): The run.
+        stream (Stream): The stream.
+        parents (List[Dict[str, Any]]): The parents.
+        whole (bool): Read all of it in this step.
+    """
+    asked = [
+        (parent, values)
+        for parent in parents
+        for values in questions_of(stream, [parent["id"]])
+    ]
+    calls = (
+        # each step reads something, so that one of them is the last
+        _rows_in_time(context, run, stream, values, whole or not number)
+        for number, (parent, values) in enumerate(asked)
+        if has_children(stream, parent)
+    )
+    # as many as there are threads: what is below a record is short
+    async with aclosing(in_order(calls, WORKERS)) as answers:
+        for (parent, values), after in zip_longest(asked, asked[1:]):
+            having = has_children(stream, parent)
+            rows = await answers.__anext__() if having else []
+            is_last = after is None or after[0] is not parent
+            yield parent if is_last else None, values, rows
+
+
+async def _rows_in_time(
+    context: Context, run: Run, stream: Stream, values: Row, required: bool
+) -> Optional[Rows]:
+    """Return the rows below one parent, or `CUT` if its turn is not in this step."""
+    await context.client.rate_limit(stream).turn()
+    if run.is_over and not required:
+        return CUT
+    return await rows_below(context, stream, values)
 
 
 async def rows_below(context: Context, stream: Stream, values: Row) -> Optional[Rows]:
