@@ -95,6 +95,9 @@ class Reconciliation:
         resources = self._job.source.resources
         if stream.name not in self._job.stored.tables:
             return "its rows themselves tell which table they go to"
+        known = self._job.state.of(stream.name)
+        if "walk" in known and "walked_at" not in known:
+            return "a load was ended before all of it was read: run again for the rest"
         reads = (stream.name, listing_name(stream), f"{stream.parent}_listing")
         limits = [resources[name].limit for name in reads if name in resources]
         return "add_limit ends it early" if any(limits) else ""

@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
+from harvest.reconcile import verify
 from harvest.settings import FAMILIES, STREAMS
 from harvest.steps import steps
 from sandbox import Account, Server
@@ -65,6 +66,10 @@ def test_another_run_goes_on_where_one_was_killed(slow: Copy, killed_after: int)
     with slow.reading():
         unfinished = slow.pipeline.state["sources"]["harvest"]["resources"]
     assert any("walk" in state for state in unfinished.values())
+    # half of it is not taken for all
+    result = verify(slow.pipeline, slow.source(*ALL))
+    assert not result.equal
+    assert any("run again for the rest" in each.verdict for each in result.comparisons)
     # what changed meanwhile is not forgotten either
     account = slow.server.account
     invoice = account.rows("invoices")[0]["id"]
