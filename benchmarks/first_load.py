@@ -126,7 +126,7 @@ def load() -> None:
     from harvest.steps import steps
 
     pipeline: Any = dlt.pipeline("harvest", destination="duckdb", dataset_name="harvest_data")
-    for step in steps(harvest_source(), first=15 / FASTER, later=60 / FASTER):
+    for step in steps(harvest_source(), (15 / FASTER, 60 / FASTER)):
         pipeline.run(step)
 
 

@@ -6,16 +6,19 @@ stores nothing before the last of them. In steps, each run reads the lists, and 
 only for a while. The next one goes on where it ended, also if it was killed meanwhile.
 """
 
-from typing import Iterator
+from typing import Iterator, Tuple
 
 from dlt.extract import DltSource
 
 from .settings import STREAMS
 from .streams.context import context_of
 
+SECONDS = (15.0, 60.0)
+"""How long the first step, and each later one, reads what is not a list."""
+
 
 def steps(
-    source: DltSource, first: float = 15, later: float = 60
+    source: DltSource, seconds: Tuple[float, float] = SECONDS
 ) -> Iterator[DltSource]:
     """Yield a source for each step of a load, until nothing is left to be read.
 
@@ -24,8 +27,8 @@ def steps(
 
     Args:
         source (DltSource): A `harvest_source`, or some of its streams.
-        first (float): Seconds after which the first step reads nothing but lists.
-        later (float): Seconds after which each later step ends.
+        seconds (Tuple[float, float]): After how many seconds the first step reads
+            nothing but lists, and each later one ends.
 
     Yields:
         DltSource: What the pipeline must run, before the next one is asked for.
@@ -41,6 +44,7 @@ def steps(
         ...     pipeline.run(step, refresh=None if number else "drop_sources")
     """
     context = context_of(source)
+    first, later = seconds
     try:
         context.step_seconds = first
         yield source

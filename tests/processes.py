@@ -17,6 +17,7 @@ import dlt
 from harvest import harvest_source
 from harvest.cli.commands import load
 from harvest.cli.errors import explain
+from harvest.steps import SECONDS
 
 Settings = Dict[str, Any]
 
@@ -38,6 +39,8 @@ class Run:
         dies_at: kill it (SIGKILL) just before its so-manieth dealing with a file.
         file_size: bytes that no file may exceed, as if the disk were full.
         destination: name of a destination of dlt.
+        dataset: name of the dataset.
+        step_seconds: after how long the first step of the load ends, and each later one.
         full_refresh: read everything again.
         max_deleted_share: largest part of a table that may go at once.
         history: lists of which every version is kept.
@@ -50,6 +53,8 @@ class Run:
         dies_at: Optional[int] = None,
         file_size: Optional[int] = None,
         destination: Optional[str] = None,
+        dataset: Optional[str] = None,
+        step_seconds: Tuple[float, float] = SECONDS,
         full_refresh: bool = False,
         max_deleted_share: float = 0.2,
         history: str = "",
@@ -58,6 +63,8 @@ class Run:
         self._said, saying = _FORKS.Pipe(duplex=False)
         how = {
             "destination": destination,
+            "dataset": dataset,
+            "step_seconds": step_seconds,
             "full_refresh": full_refresh,
             "max_deleted_share": max_deleted_share,
             "history": history,

@@ -7,6 +7,7 @@ from typing import (
     Collection,
     Counter,
     Dict,
+    Iterable,
     List,
     NamedTuple,
     Optional,
@@ -23,7 +24,7 @@ from .. import HarvestError
 from ..history import keep_versions, lists_in
 from ..reconcile import Result, default_compare_hours, reconcile, verify
 from ..settings import STREAMS
-from ..steps import steps
+from ..steps import SECONDS, steps
 from ..streams.context import context_of
 from .destination import harvest_pipeline, load_tables, opened
 from .drift import StreamDrift, drift
@@ -124,6 +125,7 @@ def load(
     history: Union[str, Sequence[str]] = (),
     progress: Optional[Progress] = None,
     signals: Optional[Signals] = None,
+    step_seconds: Tuple[float, float] = SECONDS,
 ) -> Loaded:
     """Run the pipeline in steps, compare what it holds with Harvest, and repair it.
 
@@ -144,6 +146,8 @@ def load(
         progress (Optional[Progress]): Takes what is counted meanwhile.
         signals (Optional[Signals]): Those that end the run also while a statement of
             the database waits.
+        step_seconds (Tuple[float, float]): How long the first step, and each later one,
+            reads what is not a list.
 
     Returns:
         Loaded: What was done.
@@ -167,7 +171,8 @@ def load(
         broken = check_structure(ready, tables, full_refresh)
         # where tables are broken, nothing can be made of them
         before = {} if broken else keep_versions(ready, source, versioned)
-        rows, skipped = _run_in_steps(ready, source, full_refresh, broken, progress)
+        parts = steps(source, step_seconds)
+        rows, skipped = _run_in_steps(ready, parts, full_refresh, broken, progress)
         requests = context.client.requests_sent - sent
         compared = None
         if deleted and not context.end_date:
@@ -221,7 +226,7 @@ def _load_what_is_left(pipeline: dlt.Pipeline) -> None:
 
 def _run_in_steps(
     pipeline: dlt.Pipeline,
-    source: DltSource,
+    parts: Iterable[DltSource],
     anew: bool,
     broken: Collection[str],
     progress: Optional[Progress],
@@ -229,12 +234,12 @@ def _run_in_steps(
     """Run the pipeline until all is read; return rows by table, and what is skipped."""
     rows: Counter[str] = Counter()
     skipped: Dict[str, str] = {}
-    for step in steps(source):
+    for step in parts:
         rows.update(_run(pipeline, step, anew, broken))
         # the later steps add to what the first one has replaced or made anew
         anew, broken = False, ()
         skipped.update(_skipped(step))
-        left = context_of(source).run.unfinished
+        left = context_of(step).run.unfinished
         if progress and left:
             progress.stored(rows, left)
     return dict(sorted(rows.items())), skipped

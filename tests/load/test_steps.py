@@ -34,7 +34,7 @@ def asked_below(copy: Copy) -> "Counter[str]":
 def in_steps(copy: Copy, *streams: str, most: int = 10**6, **settings: Any) -> List[Dict[str, int]]:
     """Load in steps without time; return the rows of each. Ends early after `most`, as a kill."""
     found = []
-    for step in steps(copy.source(*streams, **settings), first=0, later=0.6):
+    for step in steps(copy.source(*streams, **settings), (0, 0.6)):
         copy.pipeline.run(step)
         info = copy.pipeline.last_trace.last_normalize_info
         found.append(dict(info.row_counts) if info else {})
@@ -86,7 +86,7 @@ def test_another_run_goes_on_where_one_was_killed(slow: Copy, killed_after: int)
 def test_everything_anew_in_steps(slow: Copy) -> None:
     slow.server.service.latency = 0.05
     slow.run(*ALL)
-    for number, step in enumerate(steps(slow.source(*ALL), first=0, later=0.6)):
+    for number, step in enumerate(steps(slow.source(*ALL), (0, 0.6))):
         slow.pipeline.run(step, write_disposition=None if number else "replace")
     slow.check(*ALL)
 
