@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from typing import Dict, Tuple
 
 import pytest
@@ -55,7 +56,9 @@ def test_a_terminal_shows_streams_and_what_they_wait_for(server: Server) -> None
         tuple(map(int, found))
         for found in re.findall(r"^  invoice_messages +(\d+) pages +(\d+) rows$", text, re.M)
     ]
-    assert rows == sorted(rows)
+    # each step of the load counts anew
+    falls = [(one, other) for one, other in pairwise(rows) if other[0] < one[0]]
+    assert len(falls) <= 3
     assert len(set(rows)) > 1
     assert rows[-1][0] <= invoices
     assert re.search(r"^0:\d\d:\d\d  reading, \d+ requests, \d streams read, \d+ rows", text, re.M)
