@@ -72,31 +72,33 @@ def faults(pipeline: dlt.Pipeline, streams: Mapping[str, str]) -> Dict[str, List
             or not client.is_storage_initialized()
         ):
             return {}
+        known = "harvest" in pipeline.schemas
+        schema = pipeline.schemas["harvest"] if known else None
         dlts, tables = client.schema.dlt_table_names(), [*streams.values()]
-        found = dict(client.get_storage_tables([*dlts, *tables]))
+        names = {*dlts, *tables, *(schema.tables if schema else ())}
+        found = dict(client.get_storage_tables(names))
         _refuse_others(pipeline.dataset_name, {name: found[name] for name in tables})
         own = {name: found[name] for name in dlts}
         if not any(own.values()):
             return {}
         notes = client.schema.version_table_name
-        known = "harvest" in pipeline.schemas
-        schema = pipeline.schemas["harvest"] if known else None
         stored = client.get_stored_schema("harvest") if own[notes] else None
         # that of the pipeline, as a rule: reading one takes longer than all the rest
         if stored and (not schema or schema.version_hash != stored.version_hash):
             schema = Schema.from_dict(json.loads(stored.schema))
         if not schema:
             return {} if own[notes] else {notes: [f"the table {notes} is missing"]}
-        names = [
+        declared = [
             name
             for name, table in schema.tables.items()
             if has_table_seen_data(table)
             and get_root_table(schema.tables, name)["name"] in streams
         ]
-        names += schema.dlt_table_names()
-        there = dict(client.get_storage_tables(names))
+        declared += schema.dlt_table_names()
+        if missing := {*declared} - found.keys():
+            found.update(client.get_storage_tables(missing))
     typed = kind_of(pipeline) in TYPED
-    wrong = {name: _faults(schema, name, there.get(name, {}), typed) for name in names}
+    wrong = {name: _faults(schema, name, found[name], typed) for name in declared}
     return {name: words for name, words in wrong.items() if words}
 
 

@@ -57,7 +57,7 @@ class ListComparison(StreamRows):
         # Harvest first: a slow query must not hold the request back
         is_read = await self._read({}, most)
         if stream.amount:
-            found.amount_here = await self._stored.wait(self._amount_here)
+            found.amount_here = self._stored.amount(self._table)
         if not is_read:
             await self._compare_figures()
         deleted = await self._stored.wait(self._maybe_deleted)
@@ -81,16 +81,9 @@ class ListComparison(StreamRows):
         found: Dict[Key, List[Stored]] = defaultdict(list)
         for each in self.stored_where():
             found[each.key].append(each)
+        rows = (each.columns for stored in found.values() for each in stored)
+        self._job.entries.note_records(self._stream.name, rows)
         return found
-
-    def _amount_here(self) -> Optional[Decimal]:
-        stream, stored = self._stream, self._stored
-        if not stored.has(self._table, stream.amount):
-            return None
-        table, condition = stored.unmarked(self._table)
-        return as_decimal(
-            stored.query(sql.total(table, stream.amount, condition))[0][0]
-        )
 
     def _maybe_deleted(self) -> Set[int]:
         """Return the ids that may be of deleted records, and were not met in Harvest.
@@ -98,7 +91,7 @@ class ListComparison(StreamRows):
         A record that others name, and that is not stored, can be deleted, too: what is
         below it must go then.
         """
-        named = self._stored.named(self._job.links_to(self._stream.name))
+        named = self._job.named.get(self._stream.name, ())
         self._doubtful.extend(key for key in named if isinstance(key, int))
         return not_in(self._doubtful, self._seen)
 

@@ -1,7 +1,17 @@
 """What reports are made of: stored time entries, expenses, and their projects."""
 
 from functools import cached_property
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Container,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from dlt.common import Decimal
 
@@ -101,6 +111,19 @@ class Entries:
             moment(newest) if newest else None,
             *(as_decimal(each) for each in sums),
         )
+
+    def note_records(self, stream: str, rows: Iterable[Row]) -> None:
+        """Take the stored rows of a stream that were read anyway."""
+        for kind in (kind for kind, name in RECORDS.items() if name == stream):
+            self._records[kind] = {row.get("id"): row for row in rows}
+
+    def forget(self, streams: Container[str]) -> None:
+        """Read the records of streams anew, which were repaired."""
+        self._records = {
+            kind: records
+            for kind, records in self._records.items()
+            if RECORDS[kind] not in streams
+        }
 
     def records(self, kind: str) -> Dict[Any, Row]:
         """Return all projects, clients and the like by id; none if not compared."""

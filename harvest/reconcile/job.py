@@ -2,7 +2,8 @@
 
 import asyncio
 from datetime import datetime, timezone  # noqa: I251
-from typing import Any, Coroutine, Dict, Iterable, List, Tuple
+from functools import cached_property
+from typing import Any, Coroutine, Dict, Iterable, List, Set
 
 import dlt
 from dlt.extract import DltSource
@@ -74,14 +75,15 @@ class Job:
         # as many as go at once: more would wait for a quarter of an hour
         self.windows_left = float("inf") if deep else limits["reports"].rate
 
-    def links_to(self, stream: str) -> List[Tuple[str, str]]:
-        """Return the tables below a stream, with the columns that hold its ids."""
-        return [
-            (self.found[each.name].table, column)
+    @cached_property
+    def named(self) -> Dict[str, Set[Any]]:
+        """Return the ids of the records that stored rows of other streams name."""
+        return self.stored.named(
+            (to, self.found[each.name].table, column)
             for each in STREAMS.values()
             for column, to in {each.parent_key: each.parent, **each.refers_to}.items()
-            if to == stream and each.name in self.found
-        ]
+            if to and each.name in self.found
+        )
 
     def mode(self, found: Comparison) -> str:
         """Return what becomes of the deleted rows of a stream."""

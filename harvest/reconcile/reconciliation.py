@@ -205,6 +205,7 @@ class Reconciliation:
         found = self._job.found.values()
         lists = [each for each in found if not STREAMS[each.stream].report]
         self._unrepaired += repair(self._job, lists)
+        self._job.entries.forget({e.stream for e in lists if e.outcome == "different"})
 
     def repair_reports(self, note_time: bool) -> None:
         """Write the windows that are out of date, and note what was confirmed.

@@ -137,17 +137,25 @@ def rows(
     return exp.select(*map(column, columns)).from_(table).where(condition)
 
 
-def counts(tables: Mapping[str, Tuple[exp.Table, Optional[Condition]]]) -> exp.Query:
+def counts(
+    tables: Mapping[str, Tuple[exp.Table, str, Optional[Condition]]],
+) -> exp.Query:
     """Return the statement for the number of rows of tables, one row for each.
 
     Args:
-        tables (Mapping): Tables and conditions by name.
+        tables (Mapping): By name: a table, a column that is summed up behind the
+            number, if any, and a condition.
     """
     selects: List[exp.Query] = [
-        exp.select(named(literal(name), "name"), named(count(), "found"))
+        exp.select(
+            named(literal(name), "name"),
+            named(count(), "found"),
+            # a null would have no type, and some databases then take it for a text
+            named(sum_of(column(amount)) if amount else literal(0), "amount"),
+        )
         .from_(table)
         .where(condition)
-        for name, (table, condition) in tables.items()
+        for name, (table, amount, condition) in tables.items()
     ]
     return all_of(selects)
 
@@ -175,11 +183,11 @@ def repeated(name: str, found: exp.Select) -> exp.Select:
     return exp.select(literal(name), count()).from_(found.subquery("g"))
 
 
-def total(
-    table: exp.Table, amount: str, condition: Optional[Condition] = None
-) -> exp.Select:
-    """Return the statement for the sum of a column."""
-    return exp.select(sum_of(column(amount))).from_(table).where(condition)
+def marked(name: str, found: exp.Select) -> exp.Select:
+    """Return a statement for rows with a name in front of them."""
+    named_rows = found.copy()
+    named_rows.set("expressions", [literal(name), *named_rows.expressions])
+    return named_rows
 
 
 def figures(

@@ -1,5 +1,6 @@
 """The tables of a destination: what is there, and what is not."""
 
+from collections import defaultdict
 from contextlib import suppress
 from typing import (
     Any,
@@ -21,8 +22,10 @@ from dlt.common.schema.utils import has_table_seen_data
 from dlt.extract import DltResource, DltSource
 from sqlglot import exp
 
+from ..settings import STREAMS
 from ..typing import Key, Row
 from . import sql
+from .comparable import as_decimal
 from .queries import Queries, Unreadable
 
 __all__ = ["StoredTables", "Unreadable"]
@@ -46,14 +49,17 @@ class StoredTables(Queries):
     def __init__(self, pipeline: dlt.Pipeline, source: DltSource) -> None:
         super().__init__(pipeline, source)
         self._pipeline = pipeline
-        self._counts: Optional[Dict[str, int]] = None
+        self._is_known = False
+        self._counts: Optional[Dict[str, Tuple[int, Any]]] = None
         self._there: Optional[Dict[str, Set[str]]] = None
 
     def __enter__(self) -> "StoredTables":
-        self._counts = None
         self.open()
-        # files do not say which columns a table has
-        self._there = None if self.in_files else self.columns_there()
+        if not self._is_known:
+            self._counts = None
+            # files do not say which columns a table has
+            self._there = None if self.in_files else self.columns_there()
+            self._is_known = True
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -98,6 +104,7 @@ class StoredTables(Queries):
 
     def restore(self, absent: Sequence[str]) -> None:
         """Create tables and columns anew that somebody dropped, without values."""
+        self._is_known = False
         tables = sorted({name.partition(".")[0] for name in absent})
         with self._pipeline.destination_client(self.schema.name) as client:
             client.update_stored_schema(only_tables=tables, force=True)
@@ -105,6 +112,7 @@ class StoredTables(Queries):
     def write(self, source: DltSource, resources: Sequence[DltResource]) -> None:
         """Run the pipeline with resources in place of those of its source."""
         if resources:
+            self._is_known = False
             # files are of one form for all loads
             form: Any = "parquet" if self.in_files else None
             instead = DltSource(source.schema, source.section, [*resources])
@@ -114,19 +122,37 @@ class StoredTables(Queries):
 
     def count(self, table: str) -> Optional[int]:
         """Return how many rows there are; None if there is no such table."""
-        if self._counts is None:
-            self._counts = self._count_all()
-        return self._counts.get(table)
+        rows, _ = self._counted.get(table, (None, None))
+        return rows
 
-    def _count_all(self) -> Dict[str, int]:
-        """Count the rows of all tables that are there, in one statement."""
-        found = {}
-        for name in self.schema.data_table_names():
-            if self._there is None or self._there.get(name):
-                with suppress(DestinationUndefinedEntity):
-                    found[name] = (self.table(name), self._unmarked(name))
-        counts = self.query(sql.counts(found)) if found else []
-        return {name: int(count) for name, count in counts}
+    def amount(self, table: str) -> Optional[Any]:
+        """Return the sum of the `amount` of its stream; None if it has none."""
+        _, amount = self._counted.get(table, (None, None))
+        return amount
+
+    @property
+    def _counted(self) -> Dict[str, Tuple[int, Any]]:
+        """Return rows and amounts of all tables that are there, by one statement."""
+        if self._counts is None:
+            found = {}
+            for name in self.schema.data_table_names():
+                if self._there is None or self._there.get(name):
+                    with suppress(DestinationUndefinedEntity):
+                        amount = self._amount_of(name)
+                        found[name] = (self.table(name), amount, self._unmarked(name))
+            self._counts = {
+                name: (int(count), as_decimal(amount) if found[name][1] else None)
+                for name, count, amount in (
+                    self.query(sql.counts(found)) if found else ()
+                )
+            }
+        return self._counts
+
+    def _amount_of(self, table: str) -> str:
+        """Return the column of a table that is summed up; nothing if it has none."""
+        stream = STREAMS.get(self.streams.get(table, ""))
+        column = stream.amount if stream else ""
+        return column if column in self.columns(table) else ""
 
     def keys(
         self,
@@ -166,14 +192,24 @@ class StoredTables(Queries):
             return set()
         return {name for name, rows in self.query(sql.all_of(found)) if rows}
 
-    def named(self, links: Iterable[Tuple[str, str]]) -> Set[Any]:
-        """Return all that some columns hold, by table and column."""
-        found = [
-            sql.keys(self.table(name), [column], self._unmarked(name))
-            for name, column in links
+    def named(self, links: Iterable[Tuple[str, str, str]]) -> Dict[str, Set[Any]]:
+        """Return the ids of records that rows of other streams name.
+
+        Args:
+            links (Iterable[Tuple[str, str, str]]): Streams of such records, with the
+                table and the column that hold their ids.
+        """
+        statements = [
+            sql.marked(
+                stream, sql.keys(self.table(name), [column], self._unmarked(name))
+            )
+            for stream, name, column in links
             if self.has(name, column)
         ]
-        return {key for (key,) in self.query(sql.all_of(found))} if found else set()
+        found: Dict[str, Set[Any]] = defaultdict(set)
+        for stream, key in self.query(sql.all_of(statements)) if statements else ():
+            found[stream].add(key)
+        return found
 
     def keys_among(
         self, table: str, columns: Sequence[str], among: Sequence[str], keys: Set[Key]
@@ -197,13 +233,22 @@ class StoredTables(Queries):
         self, table: str, condition: Optional[sql.Condition]
     ) -> Iterator[Tuple[str, Row]]:
         """Yield the rows of the lists in rows of a table, each behind what it is in."""
-        above = self.select(table, ["_dlt_id"], condition)
+        within = sql.below(self.select(table, ["_dlt_id"], condition))
+        alike: Dict[Any, List[str]] = defaultdict(list)
         for name in filter(self.count, self.lists_of(table)):
-            within = sql.below(above)
-            rows = self.rows(name, within)
-            for row in sorted(rows, key=lambda row: int(row["_dlt_list_idx"])):
-                yield name, row
-            yield from self.rows_below(name, within)
+            columns = self.columns(name).values()
+            alike[tuple((c["name"], c.get("data_type")) for c in columns)].append(name)
+        for columns, names in alike.items():
+            by_name = [name for name, _ in columns]
+            selects = (self.select(name, by_name, within) for name in names)
+            statements = map(sql.marked, names, selects)
+            found = [
+                (name, dict(zip(by_name, row, strict=True)))
+                for name, *row in self.query(sql.all_of([*statements]))
+            ]
+            yield from sorted(found, key=lambda each: int(each[1]["_dlt_list_idx"]))
+            for name in names:
+                yield from self.rows_below(name, within)
 
     # ------------------------------------------------------------- statements
 

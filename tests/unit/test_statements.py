@@ -37,10 +37,10 @@ def statements() -> Dict[str, exp.Query]:
         "rows of some days": sql.rows(TABLE, ["id"], inside),
         "rows of no day": sql.rows(TABLE, ["id"], sql.is_null("spent_date")),
         "rows of lists": sql.rows(TABLE, ["id"], sql.below(ids)),
-        "counts": sql.counts({"a": (TABLE, None), "b": (TABLE, UNMARKED)}),
+        "counts": sql.counts({"a": (TABLE, "", None), "b": (TABLE, "hours", UNMARKED)}),
         "keys": sql.keys(TABLE, ["user_id", "id"], keys),
         "keys that are twice": sql.keys(TABLE, ["id"], UNMARKED, least=2),
-        "total": sql.total(TABLE, "rounded_hours", UNMARKED),
+        "ids of records that others name": sql.marked("users", sql.keys(TABLE, ["user_id"])),
         "figures": sql.figures(
             TABLE,
             "spent_date",
