@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable
 from datetime import date, datetime, time, timezone
@@ -48,6 +49,7 @@ class Account:
         fields: Fields | None = None,
         project_codes: bool = True,
     ) -> None:
+        self._seed = seed
         self.store = Store(clock, fields, project_codes)
         self.editor = Editor(self.store, complete, seed)
         self.company: Row = company()
@@ -136,6 +138,19 @@ class Account:
         for _ in range(users):
             account.add("users", access_roles=["administrator"])
         return account
+
+    def copy(self, clock: Clock | None = None) -> Account:
+        """Return an account that holds the same and changes apart from this one.
+
+        Args:
+            clock: the clock to use.
+        """
+        with self.lock:
+            made = Account(self._seed, clock, self.fields, self.store.project_codes)
+            self.store.fill(made.store)
+            made.editor.added = self.editor.added
+            made.company = copy.deepcopy(self.company)
+        return made
 
     # ---------------------------------------------------------------- looking at it
 

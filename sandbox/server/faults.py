@@ -30,8 +30,8 @@ INSTEAD = ("status", "reset", "html", "redirect")
 """Kinds that answer in the API's place."""
 KINDS = (
     *INSTEAD,
-    *("truncate", "no_key", "slow", "trickle", "next_loop", "next_endless", "next_elsewhere"),
-    *("overcount", "repeat", "mutate"),
+    *("truncate", "no_key", "slow", "gather", "trickle", "next_loop", "next_endless"),
+    *("next_elsewhere", "overcount", "repeat", "mutate"),
 )
 
 
@@ -56,6 +56,13 @@ class Fault:
     when: Callable[[RequestRecord], bool] | None
     details: dict[str, Any] = field(default_factory=dict)
     hits: int = 0
+    _spent: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def gather(self) -> None:
+        """Return once all of its requests have come."""
+        if self.hits == self.times:
+            self._spent.set()
+        await asyncio.wait_for(self._spent.wait(), 60)
 
 
 class Faults:
@@ -86,6 +93,7 @@ class Faults:
         - `html`: a page of HTML with status 200
         - `no_key`: JSON without the collection
         - `slow`: the answer comes after `seconds` (1)
+        - `gather`: no answer comes before `times` requests have come
         - `trickle`: the body comes in pieces, over `seconds` (1)
         - `overcount`: `total_entries` is higher by `more` (3) than the rows that are shown
         - `repeat`: each page but the first begins with the last row of the page before
@@ -223,7 +231,7 @@ def spoil(fault: Fault, response: Response, url: str) -> Response:
         slow.seconds = fault.details.get("seconds", 1)
         return slow
     # The others are seen to elsewhere: before the answer, or while it is made.
-    if fault.kind in ("slow", "repeat") or response.status_code != 200:
+    if fault.kind in ("slow", "gather", "repeat") or response.status_code != 200:
         return response
     body = orjson.loads(response.body)
     if fault.kind == "mutate":

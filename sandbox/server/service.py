@@ -177,6 +177,9 @@ class Service:
             request.state.repeat = any(fault.kind == "repeat" for fault in faults)
             delay = sum(f.details.get("seconds", 1) for f in faults if f.kind == "slow")
             await asyncio.sleep(self.latency + delay)
+            for fault in faults:
+                if fault.kind == "gather":
+                    await fault.gather()
             if response is None:
                 response = await self._answer(request, record, handler, stream)
             if not answered:

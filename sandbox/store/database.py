@@ -92,6 +92,13 @@ class Store:
             self._db.execute(f"CREATE INDEX {name}_order ON {name} ({LISTINGS[name].order_by})")
         self._db.execute("PRAGMA foreign_keys = ON")
 
+    def fill(self, other: Store) -> None:
+        """Copy all rows into a new store, whose ids go on from there."""
+        with self.lock:
+            self._db.backup(other._db)
+            other._highest = dict(self._highest)
+        other._db.execute("PRAGMA foreign_keys = ON")
+
     def fragments(self, table: str, ids: Iterable[int]) -> list[bytes]:
         """Return the rows with these ids, in this order, each as JSON."""
         with self.lock:

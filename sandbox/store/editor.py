@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
@@ -25,13 +24,16 @@ class Editor:
         store: what is changed.
         complete: fills in the rows that are added.
         seed: what chance is drawn from.
+
+    Attributes:
+        added: how many records were added.
     """
 
     def __init__(self, store: Store, complete: Complete, seed: int = 0) -> None:
         self.store = store
         self._complete = complete
         self._seed = seed
-        self._added = itertools.count()
+        self.added = 0
 
     def add(self, stream: str, **fields: Any) -> Row:
         """Add a record; whatever is left out is filled in believably.
@@ -47,7 +49,8 @@ class Editor:
             The record as the API gives it.
         """
         with self.store.lock:
-            rng = Random(f"{self._seed}/{next(self._added)}")
+            rng = Random(f"{self._seed}/{self.added}")
+            self.added += 1
             table = TABLES[stream].kept_in or stream
             given = columns_for(table, fields)
             now = self.store.clock.stamp()

@@ -1,13 +1,13 @@
 """Sign-in and permission: what is refused stops the run, or leaves its table as it was."""
 
 import time
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from harvest.settings import STREAMS
-from sandbox import Account, Server
+from sandbox import Account, RequestRecord, Server
 from tests.copy import Copy, truth
 from tests.helpers import long_account, long_server, sentence, snapshot
 from tests.lakes import Delta
@@ -59,16 +59,21 @@ def test_a_token_that_expires_in_the_middle_is_renewed_once_for_all_threads(
     server: Server,
 ) -> None:
     copy = by_oauth(server)
-    # while many children are asked for side by side
-    server.service.latency = 0.15
-    server.before(
-        "/users/[0-9]+/cost_rates",
-        lambda record: server.account.clock.advance(server.sign_in.token_lifetime + 1),
-    )
+    expired: List[str] = []
+
+    def expires(record: RequestRecord) -> bool:
+        """From the first request for cost rates on; it is asked before the token is looked at."""
+        if not expired and record.path.endswith("/cost_rates"):
+            server.account.clock.advance(server.sign_in.token_lifetime + 1)
+            expired.append(record.path)
+        return bool(expired)
+
+    # nobody learns of it before three requests are under way with the old token
+    refusals = server.faults.add("/(?!api/).*", "gather", times=3, when=expires)
     streams = [*FEW, "billable_rates", "invoice_messages", "invoice_payments"]
     copy.run(*streams)
-    refused = [record for record in server.requests if record.status == 401]
-    assert len(refused) > 1, "several threads should have met the old token"
+    assert refusals.hits == 3
+    assert len([record for record in server.requests if record.status == 401]) >= 3
     assert refreshes(copy) == 2
     copy.check("clients", "users", "cost_rates", "billable_rates", "invoice_payments")
 

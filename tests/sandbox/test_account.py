@@ -450,3 +450,23 @@ def test_changing_while_serving(client: Client) -> None:
     for reader in readers:
         reader.join()
     assert not failures
+
+
+def test_a_copy_changes_apart_from_its_account() -> None:
+    account = Account.generate(seed=3, time_entries=60, years=0.5, project_codes=False)
+    account.add("clients", name="Before")
+    copied = account.copy()
+    for stream in ("clients", "projects", "time_entries", "invoice_payments", "pto_requests"):
+        assert copied.rows(stream) == account.rows(stream), stream
+    before = account.rows("clients")
+    # what is drawn by chance is the same, too, and so are the ids
+    added = [each.add("estimates", created_at="2026-01-01T00:00:00Z") for each in (account, copied)]
+    assert added[0]["id"] == added[1]["id"]
+    assert added[0]["number"] == added[1]["number"]
+    copied.add("clients", name="Elsewhere")
+    copied.company["name"] = "Another"
+    assert account.rows("clients") == before
+    assert account.company["name"] != "Another"
+    client = copied.rows("projects")[0]["client"]["id"]
+    copied.delete("clients", client)
+    assert client not in {row["client"]["id"] for row in copied.rows("projects")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -84,6 +85,18 @@ def test_fault_slow(client: Client) -> None:
     with pytest.raises(requests.Timeout):
         client.session.get(client.server.base_url + "/clients", timeout=0.1)
     assert client.get("/clients").elapsed < timedelta(seconds=0.3)
+
+
+def test_fault_gather(client: Client) -> None:
+    client.server.faults.add("/clients|/tasks", "gather", times=3)
+    with ThreadPoolExecutor() as pool:
+        first = [pool.submit(client.get, path) for path in ("/clients", "/tasks")]
+        assert wait(first, timeout=0.3).done == set()
+        assert client.get("/users").status_code == 200
+        assert wait(first, timeout=0.1).done == set()
+        assert client.get("/clients").status_code == 200
+        assert [each.result().status_code for each in first] == [200, 200]
+    assert client.get("/tasks").status_code == 200
 
 
 def test_fault_trickle(client: Client) -> None:
