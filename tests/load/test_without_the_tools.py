@@ -26,7 +26,7 @@ print(len(pipeline.dataset().clients.arrow()))
     [
         pytest.param(["cli"], marks=pytest.mark.long),
         pytest.param(["history.py", "cli"], marks=pytest.mark.long),
-        ["reconcile", "history.py", "cli"],
+        ["reconcile", "history.py", "steps.py", "cli"],
     ],
     ids=str,
 )
