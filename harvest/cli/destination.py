@@ -1,5 +1,6 @@
 """Open the pipeline where it stands, and say what is wrong with the destination."""
 
+import time
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, ContextManager, Iterator, List, Optional
@@ -14,6 +15,9 @@ from .memory import WORKERS, limit_duckdb, load_few_tables, raise_limit
 from .place import MakePipeline, agree, note_end, pipeline_at, to_be_read
 from .postgres import bounded_waiting, check_postgres, holder_named
 from .process import Signals
+
+PATIENCE = 60
+"""Seconds that a load waits for a DuckDB file which another program has open."""
 
 
 def harvest_pipeline() -> dlt.Pipeline:
@@ -107,16 +111,29 @@ def database_file(pipeline: dlt.Pipeline) -> Optional[Path]:
 
 
 def load_tables(pipeline: dlt.Pipeline) -> None:
-    """Load what is prepared, with more memory if DuckDB had too little."""
+    """Load what is prepared: again, if DuckDB had too little memory, or was locked."""
     try:
         with _held_open(pipeline):
             pipeline.load()
     except Exception as error:
-        short = any("Out of Memory" in str(each) for each in causes(error))
-        if not short or not raise_limit(pipeline):
+        why = " ".join(str(each) for each in causes(error))
+        is_short = "Out of Memory" in why and raise_limit(pipeline)
+        if not is_short and not ("lock on file" in why and _is_free(pipeline)):
             raise
         with _held_open(pipeline):
             pipeline.load()
+
+
+def _is_free(pipeline: dlt.Pipeline) -> bool:
+    """Wait for a while until no other program has the DuckDB file open.
+
+    DuckDB lets one process have it, also one that only reads, as `verify` does.
+    """
+    for _ in range(PATIENCE):
+        with suppress(duckdb.IOException), duckdb.connect(str(database_file(pipeline))):
+            return True
+        time.sleep(1)
+    return False
 
 
 def _held_open(pipeline: dlt.Pipeline) -> ContextManager[Any]:

@@ -167,7 +167,7 @@ async def child_rows(
     reading, due = page.reading, page.reading.due[stream.name]
     parents = [each for each in page.parents if due.asks_for(each)]
     read = run.state_of(stream.name).get("walk", {}).get("read", 0)
-    total = read + len(parents)
+    total, deleted = read + len(parents), 0
     collector().update(stream.name, read, total=total, label="records")
     del page
     # a Delta table is replaced as a whole, which must not leave a part of it
@@ -178,6 +178,7 @@ async def child_rows(
                 left = (total - read) * len(questions_of(stream, [0]))
                 run.unfinished[stream.name] = Left(read, total, left)
                 return
+            deleted += rows is None
             found = owned(rows or [], values)
             if context.delta:
                 found = delta.identified(stream, found)
@@ -189,6 +190,11 @@ async def child_rows(
                 reading.note(stream, parent)
                 collector().update(stream.name, label="records")
                 read += 1
+    if deleted:
+        logger.warning(
+            f"{stream.name}: {deleted:,} of the {stream.parent} were deleted meanwhile,"
+            " or have none (404): passed over"
+        )
     yield []
     reading.end(stream)
 
@@ -247,8 +253,7 @@ async def rows_below(context: Context, stream: Stream, values: Row) -> Optional[
         async for page in follow(context.client, stream, first):
             rows += page.rows
         return rows
-    except RecordDeleted as deleted:
-        logger.warning(f"{deleted}; passed over")
+    except RecordDeleted:
         return None
 
 
