@@ -121,11 +121,9 @@ class Versions:
         """Return how many there are; none while a part of the records is missing."""
         stored = self.stored
         with stored:
-            lost = stored.absent(self._table)
-        if lost:
-            # dlt takes a table that somebody dropped for one that is there
-            stored.restore(lost)
-        with stored:
+            if lost := stored.absent(self._table):
+                # dlt takes a table that somebody dropped for one that is there
+                stored.restore(lost)
             if stored.count(self._records) is None or stored.absent(self._records):
                 return 0
             self._columns = {

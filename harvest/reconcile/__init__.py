@@ -68,11 +68,9 @@ def verify(pipeline: dlt.Pipeline, source: DltSource, deep: bool = False) -> Res
         job = Reconciliation(pipeline, source, "ignore", deep, repairs=False)
     except Unreadable as reason:
         return Result([], 0, "ignore", [], str(reason))
-    try:
+    with job:
         job.compare_lists()
         job.compare_reports()
-    except Unreadable as reason:
-        job.fail(reason)
     return job.result()
 
 
@@ -124,14 +122,12 @@ def reconcile(
         job = Reconciliation(pipeline, source, deleted, deep, repairs=True)
     except Unreadable as reason:
         return Result([], 0, deleted, [], str(reason))
-    try:
+    with job:
         job.compare_lists()
         job.limit(max_deleted_share)
         job.repair_lists()
         job.compare_reports()
         job.repair_reports(note_time=bool(every_hours))
-    except Unreadable as reason:
-        job.fail(reason)
     return job.result()
 
 

@@ -19,6 +19,7 @@ BATCH = 10_000
 """Rows that are fetched at once."""
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound="Queries")
 
 
 class Unreadable(Exception):
@@ -49,6 +50,7 @@ class Queries:
         self.tables = tables_of(source)
         self.streams = {table: name for name, table in self.tables.items()}
         self._viewed: Set[str] = set()
+        self._is_connected = False
         # once, since dlt looks up all settings with each client that it makes
         client: Any = pipeline.destination_client(source.schema.name)
         self.in_files = isinstance(client, FilesystemClient)
@@ -62,21 +64,24 @@ class Queries:
         formats = {table.get("table_format") for table in self.schema.tables.values()}
         self.appends = self.in_files and "delta" not in formats
 
-    def open(self) -> None:
-        """Open the connection."""
+    def __enter__(self: Q) -> Q:
         self._thread = ThreadPoolExecutor(1)
-        self._connect()
+        return self
 
-    def close(self) -> None:
-        """Close the connection, once what waits for it has ended."""
+    def __exit__(self, *error: Any) -> None:
         self._thread.shutdown()
-        self._disconnect()
+        self.disconnect()
 
-    def _connect(self) -> None:
-        self._viewed.clear()
-        self._sql.open_connection()
+    def connect(self) -> None:
+        """Open the connection, unless it is open."""
+        if not self._is_connected:
+            self._viewed.clear()
+            self._sql.open_connection()
+            self._is_connected = True
 
-    def _disconnect(self) -> None:
+    def disconnect(self) -> None:
+        """Close the connection. The next statement opens another one."""
+        self._is_connected = False
         with suppress(Exception):
             # a connection that the server has closed cannot be closed once more
             self._sql.close_connection()
@@ -91,6 +96,7 @@ class Queries:
 
     def columns_there(self) -> Dict[str, Set[str]]:
         """Return the columns of all tables that are there, in small letters."""
+        self.connect()
         tables = self._client.get_storage_tables([*self.schema.tables])
         return {name: {*map(str.lower, has)} for name, has in tables}
 
@@ -104,6 +110,7 @@ class Queries:
             return sql.table_of(
                 self._sql.make_qualified_table_name_path(table, quote=False)
             )
+        self.connect()
         if table not in self._viewed:
             self._view(table)
             self._viewed.add(table)
@@ -152,14 +159,13 @@ class Queries:
             except DestinationUndefinedEntity:
                 raise
             except Exception:
-                self._disconnect()
+                self.disconnect()
                 cursor = self._second_try(text, open_cursor)
             while rows := cursor.fetchmany(BATCH):
                 yield [tuple(row) for row in rows]
 
     def _second_try(self, text: str, open_cursor: ExitStack) -> Any:
         try:
-            self._connect()
             return open_cursor.enter_context(self._cursor(text))
         except Exception as error:
             first = str(error).strip().partition("\n")[0]
@@ -175,6 +181,7 @@ class Queries:
         return folded.sql(dialect=self._dialect)
 
     def _cursor(self, text: str) -> Any:
+        self.connect()
         if self.in_files:
             return nullcontext(self._sql.native_connection.execute(text))
         # not dataset.query(): dlt would take a tenth of a second to make sense of each

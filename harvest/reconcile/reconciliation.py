@@ -35,7 +35,7 @@ KINDS: Dict[str, Callable[[Job, Comparison], Any]] = {
 
 
 class Reconciliation:
-    """The steps of a comparison, in the order in which they are called.
+    """The steps of a comparison, called one after the other within `with`.
 
     Args:
         pipeline (dlt.Pipeline): A pipeline that has loaded.
@@ -61,6 +61,17 @@ class Reconciliation:
         self._requests_before = self._job.context.client.requests_sent
         self._unrepaired: List[str] = []
         self._failure = ""
+
+    def __enter__(self) -> "Reconciliation":
+        self._job.stored.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> bool:
+        """End it; note it if the destination could not be compared any further."""
+        self._job.stored.__exit__(kind, error, traceback)
+        if isinstance(error, Unreadable):
+            self._failure = str(error)
+        return isinstance(error, Unreadable)
 
     def _begin(self, stream: Stream) -> Comparison:
         """Return the comparison of a stream, before Harvest is asked."""
@@ -112,18 +123,16 @@ class Reconciliation:
 
     def compare_lists(self) -> None:
         """Compare the lists, and what is below them."""
-        job = self._job
+        job, stored = self._job, self._job.stored
         try:
-            with job.stored:
-                for name, stream in STREAMS.items():
-                    if name in job.source.selected_resources and (
-                        job.state.was_tried(name)
-                        or job.stored.count(job.stored.tables.get(name, name))
-                        is not None
-                    ):
-                        job.found[name] = self._begin(stream)
-                self._find_repeated()
-                run(self._compare())
+            for name, stream in STREAMS.items():
+                if name in job.source.selected_resources and (
+                    job.state.was_tried(name)
+                    or stored.count(stored.tables.get(name, name)) is not None
+                ):
+                    job.found[name] = self._begin(stream)
+            self._find_repeated()
+            run(self._compare())
         except HarvestError as error:
             raise HarvestError(
                 f"{error} What is stored was not compared with Harvest, and nothing was"
@@ -175,8 +184,7 @@ class Reconciliation:
 
     def compare_reports(self) -> None:
         """Compare the stored windows of the reports with the entries, and Harvest."""
-        with self._job.stored:
-            run(self._compare_kinds("report"))
+        run(self._compare_kinds("report"))
 
     # ---------------------------------------------------------------- repairing
 
@@ -218,10 +226,6 @@ class Reconciliation:
         self._unrepaired += repair(self._job, reports, self._job.notes(note_time))
 
     # ---------------------------------------------------------------- the outcome
-
-    def fail(self, reason: Unreadable) -> None:
-        """Note that the destination could not be compared any further."""
-        self._failure = str(reason)
 
     def result(self) -> Result:
         """Return what was found, and the requests that it took."""

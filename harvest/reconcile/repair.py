@@ -36,34 +36,25 @@ def repair(
     """
     stored = job.stored
     if absent := [name for each in found for name in each.absent]:
-        with stored:
-            stored.restore(absent)
+        stored.restore(absent)
     broken = [each for each in found if each.to_repair]
     if not broken and not state:
         return []
-    with stored:
-        repairs = [StreamRepair(job, each) for each in broken]
-        clearing = [resource for each in repairs for resource in each.cleared()]
-        writing = [each.written() for each in repairs]
-        removed = [row for each in repairs for row in each.removed()]
+    repairs = [StreamRepair(job, each) for each in broken]
+    clearing = [resource for each in repairs for resource in each.cleared()]
+    writing = [each.written() for each in repairs]
+    removed = [row for each in repairs for row in each.removed()]
     for resources in (clearing, [*writing, notes(state or {}, removed)]):
         stored.write(job.source, resources)
     return _still_twice(stored, [each for each in broken if each.twice])
 
 
 def _still_twice(stored: StoredTables, found: Sequence[Comparison]) -> List[str]:
-    if not found:
-        return []
-    with stored:
-        still = {
-            each.stream: stored.keys(each.table, STREAMS[each.stream].key, least=2)
-            for each in found
-        }
     return [
-        f"{len(keys):,} rows of {name} are still stored more than once: load it anew,"
-        " with refresh='drop_resources'."
-        for name, keys in still.items()
-        if keys
+        f"{len(keys):,} rows of {each.stream} are still stored more than once: load it"
+        " anew, with refresh='drop_resources'."
+        for each in found
+        if (keys := stored.keys(each.table, STREAMS[each.stream].key, least=2))
     ]
 
 

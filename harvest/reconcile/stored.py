@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from contextlib import suppress
+from functools import cached_property
 from typing import (
     Any,
     Dict,
@@ -49,21 +50,24 @@ class StoredTables(Queries):
     def __init__(self, pipeline: dlt.Pipeline, source: DltSource) -> None:
         super().__init__(pipeline, source)
         self._pipeline = pipeline
-        self._is_known = False
-        self._counts: Optional[Dict[str, Tuple[int, Any]]] = None
-        self._there: Optional[Dict[str, Set[str]]] = None
 
     def __enter__(self) -> "StoredTables":
-        self.open()
-        if not self._is_known:
-            self._counts = None
-            # files do not say which columns a table has
-            self._there = None if self.in_files else self.columns_there()
-            self._is_known = True
-        return self
+        self._forget()
+        return super().__enter__()
 
-    def __exit__(self, *error: Any) -> None:
-        self.close()
+    def _forget(self) -> None:
+        """Forget what was there, and close the connection before something changes.
+
+        A database that is a file may be locked by whoever reads it.
+        """
+        for name in ("_counted", "_there"):
+            self.__dict__.pop(name, None)
+        self.disconnect()
+
+    @cached_property
+    def _there(self) -> Optional[Dict[str, Set[str]]]:
+        # files do not say which columns a table has
+        return None if self.in_files else self.columns_there()
 
     # ---------------------------------------------------------------- tables
 
@@ -104,7 +108,7 @@ class StoredTables(Queries):
 
     def restore(self, absent: Sequence[str]) -> None:
         """Create tables and columns anew that somebody dropped, without values."""
-        self._is_known = False
+        self._forget()
         tables = sorted({name.partition(".")[0] for name in absent})
         with self._pipeline.destination_client(self.schema.name) as client:
             client.update_stored_schema(only_tables=tables, force=True)
@@ -112,7 +116,7 @@ class StoredTables(Queries):
     def write(self, source: DltSource, resources: Sequence[DltResource]) -> None:
         """Run the pipeline with resources in place of those of its source."""
         if resources:
-            self._is_known = False
+            self._forget()
             # files are of one form for all loads
             form: Any = "parquet" if self.in_files else None
             instead = DltSource(source.schema, source.section, [*resources])
@@ -130,23 +134,19 @@ class StoredTables(Queries):
         _, amount = self._counted.get(table, (None, None))
         return amount
 
-    @property
+    @cached_property
     def _counted(self) -> Dict[str, Tuple[int, Any]]:
         """Return rows and amounts of all tables that are there, by one statement."""
-        if self._counts is None:
-            found = {}
-            for name in self.schema.data_table_names():
-                if self._there is None or self._there.get(name):
-                    with suppress(DestinationUndefinedEntity):
-                        amount = self._amount_of(name)
-                        found[name] = (self.table(name), amount, self._unmarked(name))
-            self._counts = {
-                name: (int(count), as_decimal(amount) if found[name][1] else None)
-                for name, count, amount in (
-                    self.query(sql.counts(found)) if found else ()
-                )
-            }
-        return self._counts
+        found = {}
+        for name in self.schema.data_table_names():
+            if self._there is None or self._there.get(name):
+                with suppress(DestinationUndefinedEntity):
+                    amount = self._amount_of(name)
+                    found[name] = (self.table(name), amount, self._unmarked(name))
+        return {
+            name: (int(count), as_decimal(amount) if found[name][1] else None)
+            for name, count, amount in (self.query(sql.counts(found)) if found else ())
+        }
 
     def _amount_of(self, table: str) -> str:
         """Return the column of a table that is summed up; nothing if it has none."""
