@@ -36,6 +36,12 @@ def check(copy: Copy, *streams: str) -> Result:
         return verify(copy.pipeline, copy.source(*streams))
 
 
+def agree(result: Result) -> None:
+    """Asserts that a copy is equal to what Harvest has, and else says where it is not."""
+    verdicts = {each.stream: each.verdict for each in result.comparisons if each.outcome != "equal"}
+    assert result.equal, verdicts or result
+
+
 def differing(result: Result) -> Set[str]:
     return streams(result, "different")
 

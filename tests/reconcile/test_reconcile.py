@@ -12,7 +12,7 @@ from harvest.reconcile import reconcile, verify
 from harvest.settings import STREAMS
 from sandbox import Account, Server
 from tests.copy import Copy
-from tests.helpers import check, differing, heal, removed, repair, sql
+from tests.helpers import agree, check, differing, heal, removed, repair, sql
 from tests.lakes import Delta, Parquet
 from tests.script import environment, run
 
@@ -31,7 +31,7 @@ def test_a_whole_copy_is_equal(server: Server, destination: str) -> None:
     state = json.dumps(copy.pipeline.state, default=str, sort_keys=True)
     server.requests.clear()
     result = check(copy)
-    assert result.equal, [(each.stream, each.verdict) for each in result.comparisons]
+    agree(result)
     assert {each.stream for each in result.comparisons} == set(STREAMS)
     assert result.requests == len(server.requests) == 25
     assert json.dumps(copy.pipeline.state, default=str, sort_keys=True) == state
@@ -49,11 +49,15 @@ def test_one_row_of_each_list_is_deleted(copy: Copy) -> None:
     for stream in reversed(lists):
         gone.setdefault(stream, account.rows(stream)[-1]["id"])
         account.delete(stream, gone[stream])
-    assert differing(check(copy)) >= set(lists)
+    found = differing(check(copy))
+    assert found >= set(lists)
+    # nothing else than what hangs on them is called different
+    untouched = {"company", "cost_rates", "billable_rates"}
+    assert not found & {*untouched, "pto_work_schedules", "pto_holiday_calendars"}
     heal(copy, max_deleted_share=1, load={"substream_refresh_hours": 0})
     assert removed(copy) >= gone.items()
     copy.check(names=False)
-    assert check(copy).equal
+    agree(check(copy))
 
 
 def test_what_hangs_on_something_goes_with_it(copy: Copy) -> None:
@@ -149,7 +153,7 @@ def test_every_row_of_a_month(server: Server, postgres_copy: Copy) -> None:
                 account.delete(stream, row["id"])
     heal(copy)
     copy.check(names=False)
-    assert {stream for stream, _ in removed(copy)} >= {"time_entries"}
+    assert {stream for stream, _ in removed(copy)} == {"time_entries", "expenses"}
 
 
 def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
@@ -177,7 +181,9 @@ def test_changes_that_leave_no_trace(server: Server, destination: str) -> None:
     account.edit("clients", account.rows("clients")[0]["id"], touch=False, currency="CHF")
     account.edit("invoices", account.rows("invoices")[0]["id"], touch=False, amount=17)
     before = differing(check(copy))
-    assert before >= {"time_entries", "expenses", "clients", "invoices"}
+    reports = {"time_clients", "expenses_clients"}
+    # one entry more and one less on invoices may be as much
+    assert before - {"uninvoiced"} == {"time_entries", "expenses", "clients", "invoices", *reports}
     heal(copy)
     copy.check(names=False)
     # nothing is left to be done
@@ -209,7 +215,7 @@ def test_a_running_timer_makes_no_difference(account: Account, page_size: int) -
         server.before(".*", lambda _: grow(0.25, before), times=None)
         assert not differing(repair(copy))
         result = check(copy)
-        assert result.equal
+        agree(result)
         (entries,) = result.comparisons
         assert entries.verdict == "equal but for running timers, whose hours grow"
         server.forget_before()
@@ -245,7 +251,8 @@ def test_rows_dropped_and_added_by_hand(server: Server, destination: str) -> Non
     sql(copy, "DELETE FROM {}time_team WHERE total_hours > 0")
     sql(copy, "UPDATE {}uninvoiced SET uninvoiced_amount = 1")
     found = differing(check(copy))
-    assert found >= {"time_entries", "expenses", "clients", "time_team", "uninvoiced"}
+    some = {"time_entries", "expenses", "clients", "invoice_payments", "time_team", "uninvoiced"}
+    assert found == some
     heal(copy, load={"substream_refresh_hours": 0})
     copy.check(names=False)
     assert ("time_entries", 77) in removed(copy)
@@ -286,7 +293,7 @@ def test_old_periods_of_reports_stay_true(copy: Copy, period: str) -> None:
     account.clock.advance(60)
     heal(copy, load=load, report_period=period)
     copy.check(*REPORTS, names=False, period=period)
-    assert heal(copy, load=load, report_period=period).equal
+    agree(heal(copy, load=load, report_period=period))
 
 
 def test_the_state_of_the_load_is_not_touched(copy: Copy) -> None:
@@ -309,7 +316,7 @@ def test_the_state_of_the_load_is_not_touched(copy: Copy) -> None:
 
     before = loads()
     result = repair(copy)
-    assert differing(result) >= {"time_entries"}
+    assert differing(result) == {"time_entries", "time_team"}
     assert loads() == before
     # the row that was repaired comes once more with the load, and is stored once
     copy.run()
@@ -327,7 +334,7 @@ def test_files(lake: Callable[..., Copy]) -> None:
             *("invoices", "invoice_messages", "invoice_payments", "time_projects", "uninvoiced"),
         )
         heal(copy, *streams)
-        assert check(copy, *streams).equal
+        agree(check(copy, *streams))
         entry, changed, other = account.rows("time_entries")[5:8]
         account.delete("time_entries", entry["id"])
         account.edit("time_entries", changed["id"], touch=False, hours=7.25)
@@ -343,7 +350,7 @@ def test_files(lake: Callable[..., Copy]) -> None:
         assert differing(check(copy, *streams)) <= {"invoice_messages", "project_assignments"}
         heal(copy, *streams, max_deleted_share=1, load={"substream_refresh_hours": 0})
         copy.check(*streams, names=False)
-        assert check(copy, *streams).equal
+        agree(check(copy, *streams))
 
 
 @pytest.mark.parametrize("deleted", ["remove", "mark"])
@@ -359,7 +366,7 @@ def test_a_row_with_lists_that_changes_in_a_delta_table(deleted: str) -> None:
             account.edit(stream, account.rows(stream)[0]["id"], touch=False, **fields)
         repair(copy, deleted=deleted)
         copy.check()
-        assert check(copy).equal
+        agree(check(copy))
         heal(copy)
 
 
@@ -386,7 +393,7 @@ def test_what_is_left_out_stays_out(server: Server) -> None:
         return made
 
     copy.pipeline.run(source())
-    assert verify(copy.pipeline, source()).equal
+    agree(verify(copy.pipeline, source()))
     gone = next(row["id"] for row in server.account.rows("contacts"))
     server.account.delete("contacts", gone)
     sql(copy, "DELETE FROM {}contacts WHERE id = (SELECT MAX(id) FROM {}contacts)")
@@ -533,7 +540,7 @@ def test_start_date(server: Server, postgres_copy: Copy) -> None:
     heal(copy, load={"start_date": start}, start_date=start)
     first = copy.rows("time_entries")
     assert 0 < len(first) < 300
-    assert check(copy).equal
+    agree(check(copy))
     gone = min(key for (key,) in first)
     account.delete("time_entries", gone)
     old = min(account.rows("time_entries"), key=lambda row: str(row["updated_at"]))
@@ -598,7 +605,7 @@ def test_marking(server: Server, destination: str) -> None:
     assert messages
     assert all(row["deleted_at"] for row in messages)
     # marked once, and not taken for a difference from then on
-    assert check(copy).equal
+    agree(check(copy))
     when = marked[entry["id"]]["deleted_at"]
     heal(copy, deleted="mark")
     again = {row["id"]: row for row in copy.table("time_entries") if row["deleted_at"]}
@@ -680,7 +687,7 @@ def test_long_lists(long: Account, destination: str) -> None:
         streams = ("time_entries", "expenses", "time_projects", "uninvoiced", "projects", "clients")
         copy.run(*streams)
         server.requests.clear()
-        assert check(copy).equal
+        agree(check(copy))
         years = spanned(long)
         # the first page, rows in total, and of each year rows, billed and by approval
         entries = [record for record in server.requests if record.path == "/time_entries"]
@@ -702,7 +709,7 @@ def test_long_lists(long: Account, destination: str) -> None:
         copy.check("time_entries", names=False)
         heal(copy, *streams)
         copy.check("time_projects", "uninvoiced", names=False)
-        assert check(copy, *streams).equal
+        agree(check(copy, *streams))
 
 
 @pytest.mark.long
@@ -786,7 +793,7 @@ def test_approvals_in_a_long_list(long: Account) -> None:
         result = repair(copy, "time_entries")
         assert result.comparisons[0].different.keys() == {(row["id"],)}
         copy.check("time_entries", names=False)
-        assert check(copy).equal
+        agree(check(copy))
 
 
 @pytest.mark.long
@@ -819,7 +826,7 @@ def test_two_hundred_thousand_entries() -> None:
         copy.run()
         server.requests.clear()
         result = check(copy)
-        assert result.equal
+        agree(result)
         assert result.requests == len(server.requests) <= 70
         rows = account.rows("time_entries")
         account.delete("time_entries", rows[77_777]["id"])

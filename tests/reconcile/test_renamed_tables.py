@@ -8,7 +8,7 @@ from harvest.history import keep_versions
 from harvest.reconcile import reconcile, verify
 from sandbox import Account, Server
 from tests.copy import Copy
-from tests.helpers import sql
+from tests.helpers import agree, sql
 
 NAMES = {
     name: f"harvest_{name}"
@@ -39,7 +39,7 @@ def test_renamed_tables(server: Server) -> None:
     # another tool's, with a name that the user wanted to avoid
     sql(copy, "CREATE TABLE {}clients AS SELECT 1 AS id, 'other' AS name")
     result = verify(copy.pipeline, source(), deep=True)
-    assert result.equal, [(each.stream, each.verdict) for each in result.comparisons]
+    agree(result)
     known = tables()
     assert known & {*NAMES} == {"clients"}
     entries, invoices = account.rows("time_entries"), account.rows("invoices")
@@ -51,7 +51,7 @@ def test_renamed_tables(server: Server) -> None:
     assert not verify(copy.pipeline, source()).equal
     reconcile(copy.pipeline, source())
     result = verify(copy.pipeline, source(), deep=True)
-    assert result.equal, [(each.stream, each.verdict) for each in result.comparisons]
+    agree(result)
     assert tables() == known | {"removed_rows"}
     assert [tuple(row.values()) for row in copy.table("clients")] == [(1, "other")]
     ids = {row["id"] for row in copy.table("harvest_time_entries")}
