@@ -3,7 +3,6 @@
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime, timezone  # noqa: I251
-from itertools import zip_longest
 from typing import (
     Any,
     Dict,
@@ -173,23 +172,23 @@ async def child_rows(
     # a Delta table is replaced as a whole, which must not leave a part of it
     whole = context.delta and due.begins and due.read_before
     async with aclosing(_below(context, run, stream, parents, whole)) as answers:
-        async for parent, values, rows in answers:
-            if rows is CUT:
+        async for parent, answered in answers:
+            if not answered:
                 left = (total - read) * len(questions_of(stream, [0]))
                 run.unfinished[stream.name] = Left(read, total, left)
                 return
-            deleted += rows is None
-            found = owned(rows or [], values)
-            if context.delta:
-                found = delta.identified(stream, found)
-            elif rows == [] and due.read_before and stream.name in run.selected:
-                found = [tombstone(stream, values)]
-            if found:
-                yield found
-            if parent:
-                reading.note(stream, parent)
-                collector().update(stream.name, label="records")
-                read += 1
+            for values, rows in answered:
+                deleted += rows is None
+                found = owned(rows or [], values)
+                if context.delta:
+                    found = delta.identified(stream, found)
+                elif rows == [] and stream.name in run.selected:
+                    found = [tombstone(stream, values)] if due.had(parent) else []
+                if found:
+                    yield found
+            reading.note(stream, parent)
+            collector().update(stream.name, label="records")
+            read += 1
     if deleted:
         logger.warning(
             f"{stream.name}: {deleted:,} of the {stream.parent} were deleted meanwhile,"
@@ -206,7 +205,7 @@ CUT: Rows = [{}]
 async def _below(
     context: Context, run: Run, stream: Stream, parents: Rows, whole: bool
 ) -> Items:
-    """Yield what is asked of parents, and the rows; with the last, the parent, too.
+    """Yield parents, with what was asked of each and the rows; nothing when it is over.
 
     Args:
         context (Context): The account.
@@ -216,23 +215,27 @@ async def _below(
         whole (bool): Read all of it in this step.
     """
     asked = [
-        (parent, values)
+        values
         for parent in parents
         for values in questions_of(stream, [parent["id"]])
+        if has_children(stream, parent)
     ]
     calls = (
-        # each step reads something, so that one of them is the last
-        _rows_in_time(context, run, stream, values, whole or not number)
-        for number, (parent, values) in enumerate(asked)
-        if has_children(stream, parent)
+        # each step reads a parent, so that one of them is the last
+        _rows_in_time(context, run, stream, values, whole or number < 2)
+        for number, values in enumerate(asked)
     )
     # as many as there are threads: what is below a record is short
     async with aclosing(in_order(calls, WORKERS)) as answers:
-        for (parent, values), after in zip_longest(asked, asked[1:]):
-            having = has_children(stream, parent)
-            rows = await answers.__anext__() if having else []
-            is_last = after is None or after[0] is not parent
-            yield parent if is_last else None, values, rows
+        for parent in parents:
+            having, answered = has_children(stream, parent), []
+            for values in questions_of(stream, [parent["id"]]):
+                rows = await answers.__anext__() if having else []
+                if rows is CUT:
+                    yield parent, ()
+                    return
+                answered.append((values, rows))
+            yield parent, answered
 
 
 async def _rows_in_time(

@@ -24,17 +24,25 @@ class ParentsDue(NamedTuple):
         everything (bool): The children of all parents are due.
         after (Tuple[str, str]): Those behind it, in the order of `order_of`: what was
             read by an earlier run, which did not come to the end.
+        began (str): When that run began, by Harvest's clock.
     """
 
     since: Optional[str]
     read_before: bool
     everything: bool = False
     after: Tuple[str, str] = ("", "")
+    began: str = ""
 
     @property
     def begins(self) -> bool:
         """Return whether the children of all parents are read from the first one on."""
         return self.everything and self.after == ("", "")
+
+    def had(self, parent: Row) -> bool:
+        """Return whether the children of a parent may have been read before."""
+        # it was, and has changed since then, so that it comes again
+        again = bool(self.began) and order_of(parent)[0] >= self.began
+        return self.read_before or again
 
     def asks_for(self, parent: Row) -> bool:
         """Return whether the children of a parent are due."""
@@ -95,7 +103,8 @@ def parents_due(
     if walk := state.get("walk"):
         # what was updated behind that place comes again, what was before it does not
         after = (str(walk["after"][0]), str(walk["after"][1]))
-        return ParentsDue(after[0] or walk["since"], True, not walk["since"], after)
+        since, known = walk["since"], "walked_at" in state
+        return ParentsDue(after[0] or since, known, not since, after, walk["began"])
     walked_at = state.get("walked_at")
     if walked_at is None:
         return ParentsDue(None, read_before=False, everything=True)

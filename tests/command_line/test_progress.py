@@ -11,6 +11,7 @@ from typing import Dict, Tuple
 
 import pytest
 
+from harvest.cli.commands import load
 from harvest.cli.progress import Progress
 from harvest.streams.context import context_of
 from sandbox import Account, Server
@@ -150,3 +151,24 @@ def test_a_rate_limit_counts_what_it_holds_back(account: Account) -> None:
         waited = limit.waited
         time.sleep(0.1)
         assert limit.waited == waited
+
+
+def test_what_is_left_after_a_step(account: Account, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where a load takes long, its first tables are there, and it says what is not."""
+    with Server(account, limits=False, latency=0.05) as server:
+        copy = Copy(server)
+        source = copy.source("time_entries", "clients", "invoices", "invoice_payments")
+        progress = Progress(context_of(source).client.rate_limits, every=0.2)
+        with progress.shown():
+            done = load(source, progress=progress, deleted=None, step_seconds=(0, 0.3))
+    said = capfd.readouterr().err
+    invoices, entries = len(account.rows("invoices")), len(account.rows("time_entries"))
+    assert re.search(
+        rf"^time_entries: {entries:,} rows are there; still reading invoice_payments: \d+ of"
+        rf" {invoices:,} invoices, about \d+ seconds$",
+        said,
+        re.M,
+    )
+    assert re.search(r"reading, .*\d+ % of what is below records, about \d+ seconds to go", said)
+    assert done.rows["time_entries"] == entries
+    assert done.rows["invoice_payments"] == len(account.rows("invoice_payments"))

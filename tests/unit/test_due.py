@@ -74,7 +74,7 @@ def test_cursor_of(state: Dict[str, Any], start: Optional[str], expected: Option
         (
             {"walk": {"since": None, "began": "b", "after": ["u", "7"]}},
             24,
-            ParentsDue("u", True, True, ("u", "7")),
+            ParentsDue("u", False, True, ("u", "7"), "b"),
         ),
         (
             {
@@ -83,7 +83,7 @@ def test_cursor_of(state: Dict[str, Any], start: Optional[str], expected: Option
                 "walk": {"since": "r", "began": "b", "after": ["u", "7"]},
             },
             24,
-            ParentsDue("u", True, False, ("u", "7")),
+            ParentsDue("u", True, False, ("u", "7"), "b"),
         ),
     ],
 )
@@ -108,6 +108,20 @@ def test_parents_that_are_asked_for(due: ParentsDue, asked: List[str]) -> None:
         {"id": 4, "updated_at": "c"},
     ]
     assert [str(each["id"]) for each in parents if due.asks_for(each)] == asked
+
+
+@pytest.mark.parametrize(
+    ("due", "had"),
+    [
+        (ParentsDue(None, False, True), False),
+        (ParentsDue("b", True), True),
+        # read by an earlier step, and changed since then
+        (ParentsDue("b", False, True, ("b", "3"), "c"), True),
+        (ParentsDue("b", False, True, ("b", "3"), "d"), False),
+    ],
+)
+def test_parents_whose_children_may_be_deleted(due: ParentsDue, had: bool) -> None:
+    assert due.had({"id": 4, "updated_at": "c"}) is had
 
 
 def test_parents_for_their_own_table() -> None:
