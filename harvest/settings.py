@@ -67,7 +67,6 @@ class Stream:
         amount (str): The column that is summed up to compare it with Harvest.
         summed_by (str): The report that sums up `amount`.
         report (Optional[Report]): What it sums up.
-        described_by (Tuple[str, ...]): The columns that reports repeat or depend on.
         refers_to (Mapping[str, str]): Streams by the column that holds their id, whose
             deletion deletes the row as well, besides the parent.
         part (str): A list in its rows that may be cut off, as `entries_count` tells. It
@@ -93,7 +92,6 @@ class Stream:
     amount: str = ""
     summed_by: str = ""
     report: Optional[Report] = None
-    described_by: Tuple[str, ...] = ()
     refers_to: Mapping[str, str] = field(default_factory=dict)
     part: str = ""
 
@@ -129,15 +127,6 @@ _ESTIMATES: Dict[str, Any] = {"feature": "estimate_feature", "permission": INVOI
 _PAID_TIME_OFF = "paid time off"
 _SPENT: Dict[str, Any] = {"dated": "spent_date", "backfilled": True}
 _ISSUED: Dict[str, Any] = {"dated": "issue_date", "amount": "amount"}
-_CLIENT_OF_PROJECT = (
-    "client__id",
-    "name",
-    "code",
-    "is_billable",
-    "is_fixed_fee",
-    "fee",
-)
-_PERSON = ("first_name", "last_name", "is_contractor", "weekly_capacity", "avatar_url")
 
 
 def _child(name: str, parent: str, **facts: Any) -> Stream:
@@ -178,14 +167,14 @@ def _costs(name: str, subject: str, key: str) -> Stream:
 
 _ALL = (
     Stream("company", "/company", "whole", key=(), rows_under=""),
-    Stream("clients", "/clients", described_by=("name", "currency")),
+    Stream("clients", "/clients"),
     Stream("contacts", "/contacts"),
-    Stream("projects", "/projects", described_by=(*_CLIENT_OF_PROJECT, "starts_on")),
-    Stream("tasks", "/tasks", described_by=("name",)),
+    Stream("projects", "/projects"),
+    Stream("tasks", "/tasks"),
     Stream("task_assignments", "/task_assignments"),
     Stream("user_assignments", "/user_assignments"),
     Stream("roles", "/roles", "whole", permission=ADMINISTRATOR),
-    Stream("users", "/users", permission=ADMINISTRATOR, described_by=_PERSON),
+    Stream("users", "/users", permission=ADMINISTRATOR),
     _child("billable_rates", "users", **_PEOPLE),
     _child("cost_rates", "users", **_PEOPLE),
     _child(
@@ -217,9 +206,7 @@ _ALL = (
         **_EXPENSES,
         **_SPENT,
     ),
-    Stream(
-        "expense_categories", "/expense_categories", described_by=("name",), **_EXPENSES
-    ),
+    Stream("expense_categories", "/expense_categories", **_EXPENSES),
     Stream("invoices", "/invoices", **_INVOICES, **_ISSUED),
     _child("invoice_messages", "invoices", **_INVOICES),
     _child("invoice_payments", "invoices", **_INVOICES),

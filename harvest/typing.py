@@ -9,7 +9,7 @@ Row = Dict[str, Any]
 Rows = List[Row]
 
 Items = AsyncGenerator[Any, None]
-"""What a resource yields: lists of rows."""
+"""The lists of rows that a resource yields."""
 
 Key = Tuple[Any, ...]
 """The values of a stream's key columns."""

@@ -34,7 +34,7 @@ FITS = {
     "text": {"text", "date", "timestamp", "number in quotes"},
     "timestamp": {"timestamp"},
 }
-"""What a column of a type takes as it is."""
+"""The JSON types that a column of a type takes as they are."""
 
 
 KINDS = {bool: "bool", int: "bigint", dict: "object", list: "list"}
@@ -63,7 +63,7 @@ class Field:
 
 @dataclass
 class StreamDrift:
-    """What differs between the schema and one page of a stream.
+    """The differences between the schema and one page of a stream.
 
     Attributes:
         stream (str): Its name.

@@ -1,4 +1,4 @@
-"""What a long run is doing: live on a terminal, a line now and then in a log."""
+"""Show what a long run is doing: live on a terminal, a line now and then in a log."""
 
 import logging
 import sys

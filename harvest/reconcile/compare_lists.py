@@ -1,4 +1,4 @@
-"""What differs between Harvest's lists and their tables.
+"""Compare Harvest's lists with their tables.
 
 Short lists are read whole, which costs no more requests than to count them. A list of
 200,000 rows has 100 pages: counts and sums of its years take a few requests, and lead

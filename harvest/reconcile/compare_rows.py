@@ -29,7 +29,7 @@ from .user_steps import UserSteps, keys_of
 VARIANT = re.compile("(?<=.)__v_[a-z]+$")
 """The column beside another for values that do not fit it: `hours__v_text`."""
 GROWING = frozenset(("hours", "rounded_hours"))
-"""What grows all the time while the timer of an entry runs."""
+"""Columns that grow all the time while the timer of an entry runs."""
 
 Form = Dict[Any, Any]
 """The values of a row, and of its lists, by table and place in the lists."""

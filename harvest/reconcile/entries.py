@@ -1,4 +1,4 @@
-"""What reports are made of: stored time entries, expenses, and their projects."""
+"""The parts of reports: stored time entries and expenses, and their projects."""
 
 from functools import cached_property
 from typing import (

@@ -1,4 +1,4 @@
-"""What the comparisons of all streams share."""
+"""The job that the comparisons of all streams share."""
 
 import asyncio
 from datetime import datetime, timezone  # noqa: I251

@@ -31,7 +31,7 @@ KINDS: Dict[str, Callable[[Job, Comparison], Any]] = {
     "child": ChildComparison,
     "report": ReportComparison,
 }
-"""What compares the streams of a kind."""
+"""The comparison of each kind of stream."""
 
 
 class Reconciliation:

@@ -1,4 +1,4 @@
-"""What loads and comparisons leave behind in the state of a source."""
+"""The notes of loads and comparisons in the state of a source."""
 
 from datetime import date, datetime, timezone  # noqa: I251
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple

@@ -66,7 +66,7 @@ class Group(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What a report depends on besides entries.
+    """The records, besides entries, that a report depends on.
 
     Attributes:
         records (Mapping[str, Mapping[Any, Row]]): The stored records that reports

@@ -1,4 +1,4 @@
-"""What is due to be read: pure functions, for the load and for the dry run alike.
+"""Decide what is due to be read: pure functions, for load and dry run alike.
 
 State goes in, and since when, which parents or which windows are due comes out.
 """

@@ -31,14 +31,14 @@ READERS: Dict[str, Callable[[Context, Run, Stream], Items]] = {
     "whole": whole_rows,
     "yearly": yearly_rows,
 }
-"""What reads the streams of a kind."""
+"""The readers of each kind of stream."""
 
 READERS_FROM: Dict[str, Callable[[Any, Context, Run, Stream], Items]] = {
     "list": parent_rows,
     "child": child_rows,
     "report": report_rows,
 }
-"""What reads the streams of a kind that something else is read for first."""
+"""The readers of streams for which something else is read first."""
 
 WINDOWS = "reported_windows"
 

@@ -16,7 +16,7 @@ from .tables import Table
 
 
 class Left(NamedTuple):
-    """What is left of a stream.
+    """The rest of a stream, which a step leaves to the next one.
 
     Attributes:
         read (int): Records, or windows of a report, that were read.
@@ -31,7 +31,7 @@ class Left(NamedTuple):
 
 @dataclass
 class Run:
-    """What the resources of one run of a pipeline share.
+    """One run of a pipeline, as its resources share it.
 
     dlt's own are kept here, since it takes them away while nobody asks it for the next
     row, which without a pipeline may be at any moment.

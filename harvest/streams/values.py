@@ -1,4 +1,4 @@
-"""What JSON can hold and tables cannot: numbers of any length, and nulls of no type."""
+"""Values that JSON can hold and tables cannot: long numbers, and nulls of no type."""
 
 import json
 import re
