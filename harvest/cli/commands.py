@@ -22,7 +22,13 @@ from dlt.extract import DltSource
 
 from .. import HarvestError
 from ..history import keep_versions, lists_in
-from ..reconcile import Result, default_compare_hours, reconcile, verify
+from ..reconcile import (
+    Result,
+    check_arguments,
+    default_compare_hours,
+    reconcile,
+    verify,
+)
 from ..settings import STREAMS
 from ..steps import SECONDS, steps
 from ..streams.context import context_of
@@ -161,6 +167,7 @@ def load(
         >>> load(harvest_source(), destination="postgres").pipeline.dataset().clients
     """
     context, versioned = context_of(source), lists_in(history)
+    check_arguments(deleted or "ignore", max_deleted_share, compare_every_hours or 0)
     began, sent = time.monotonic(), context.client.requests_sent
     with opened(pipeline, destination, dataset, True, signals) as ready:
         if progress:

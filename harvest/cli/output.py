@@ -146,6 +146,7 @@ def _result_as_data(result: Result) -> Row:
         "streams": streams,
         "unrepaired": result.unrepaired,
         "failure": result.failure,
+        "hours_since_comparison": result.hours_ago,
     }
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "Comparison",
     "Outcome",
     "Result",
+    "check_arguments",
     "default_compare_hours",
     "reconcile",
     "verify",
@@ -113,7 +114,7 @@ def reconcile(
         >>> pipeline.run(source)
         >>> reconcile(pipeline, source, deleted="mark")
     """
-    _check_arguments(deleted, max_deleted_share)
+    check_arguments(deleted, max_deleted_share, every_hours)
     if every_hours:
         hours = SourceState(pipeline, source.name).hours_since_comparison()
         if hours is not None and 0 <= hours < every_hours:
@@ -131,7 +132,14 @@ def reconcile(
     return job.result()
 
 
-def _check_arguments(deleted: str, max_deleted_share: float) -> None:
+def check_arguments(
+    deleted: str, max_deleted_share: float, every_hours: float = 0
+) -> None:
+    """Refuse what `reconcile` does not take, before anything is loaded.
+
+    Raises:
+        HarvestError: An argument is wrong.
+    """
     if deleted not in ("remove", "mark", "ignore"):
         raise HarvestError(
             f"deleted is '{deleted}', but must be one of: remove, mark, ignore."
@@ -139,4 +147,9 @@ def _check_arguments(deleted: str, max_deleted_share: float) -> None:
     if not 0 <= max_deleted_share <= 1:
         raise HarvestError(
             f"max_deleted_share is {max_deleted_share}, but must be from 0 to 1."
+        )
+    # not a number is neither more nor less
+    if not every_hours >= 0:
+        raise HarvestError(
+            f"The hours between comparisons are {every_hours:g}, but must be 0 or more."
         )
