@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Callable, Iterator, List, Optional
@@ -24,7 +25,7 @@ traceback of each attempt to load a table."""
 
 @contextmanager
 def expected_warnings_dropped() -> Iterator[None]:
-    """Drop dlt's warnings of what is meant so."""
+    """Drop warnings of what dlt is meant to do."""
 
     def is_news(record: logging.LogRecord) -> bool:
         return not EXPECTED.search(record.getMessage())
@@ -32,7 +33,10 @@ def expected_warnings_dropped() -> Iterator[None]:
     log = logging.getLogger("dlt")
     log.addFilter(is_news)
     try:
-        yield
+        with warnings.catch_warnings():
+            # SQLAlchemy's, of the statements that dlt makes
+            warnings.filterwarnings("ignore", module=r"dlt\.destinations\.")
+            yield
     finally:
         log.removeFilter(is_news)
 
