@@ -41,6 +41,8 @@ def test_a_limit_of_ones_own_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("duckdb", None, 1),
         ("filesystem", None, WORKERS),
+        # of several writers, all but one find the database locked
+        ("sqlalchemy", None, 1),
         ("duckdb", "7", None),
         ("filesystem", "7", None),
     ],
@@ -52,6 +54,7 @@ def test_tables_loaded_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", "lake")
+    monkeypatch.setenv("DESTINATION__SQLALCHEMY__CREDENTIALS", "sqlite:///copy.db")
     if set_by_hand:
         monkeypatch.setenv("LOAD__WORKERS", set_by_hand)
     with opened(harvest_pipeline, destination) as pipeline:
