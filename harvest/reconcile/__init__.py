@@ -11,6 +11,7 @@ from dlt.extract import DltSource
 
 from ..exceptions import HarvestError
 from .comparison import Comparison, Outcome, Result
+from .job import Job
 from .reconciliation import Reconciliation
 from .state import SourceState
 from .stored import Unreadable
@@ -66,13 +67,13 @@ def verify(pipeline: dlt.Pipeline, source: DltSource, deep: bool = False) -> Res
         True
     """
     try:
-        job = Reconciliation(pipeline, source, "ignore", deep, repairs=False)
+        job = Job(pipeline, source, "ignore", deep, repairs=False)
     except Unreadable as reason:
         return Result([], 0, "ignore", [], str(reason))
-    with job:
-        job.compare_lists()
-        job.compare_reports()
-    return job.result()
+    with Reconciliation(job) as steps:
+        steps.compare_lists()
+        steps.compare_reports()
+    return steps.result()
 
 
 def reconcile(
@@ -120,16 +121,16 @@ def reconcile(
         if hours is not None and 0 <= hours < every_hours:
             return Result([], 0, deleted, [], hours_ago=hours)
     try:
-        job = Reconciliation(pipeline, source, deleted, deep, repairs=True)
+        job = Job(pipeline, source, deleted, deep, repairs=True)
     except Unreadable as reason:
         return Result([], 0, deleted, [], str(reason))
-    with job:
-        job.compare_lists()
-        job.limit(max_deleted_share)
-        job.repair_lists()
-        job.compare_reports()
-        job.repair_reports(note_time=bool(every_hours))
-    return job.result()
+    with Reconciliation(job) as steps:
+        steps.compare_lists()
+        steps.limit(max_deleted_share)
+        steps.repair_lists()
+        steps.compare_reports()
+        steps.repair_reports(note_time=bool(every_hours))
+    return steps.result()
 
 
 def check_arguments(

@@ -2,9 +2,6 @@
 
 from typing import Any, Callable, Dict, Iterator, List
 
-import dlt
-from dlt.extract import DltSource
-
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import STREAMS, Stream
@@ -38,27 +35,12 @@ class Reconciliation:
     """The steps of a comparison, called one after the other within `with`.
 
     Args:
-        pipeline (dlt.Pipeline): A pipeline that has loaded.
-        source (DltSource): The source that it loads.
-        deleted (str): What becomes of rows that are deleted in Harvest.
-        deep (bool): Compare each row and each column.
-        repairs (bool): A repair follows.
-
-    Raises:
-        HarvestError: Nothing was loaded yet, or it cannot be compared.
-        Unreadable: dlt cannot read such a destination.
+        job (Job): The tables that are compared, and how.
     """
 
-    def __init__(
-        self,
-        pipeline: dlt.Pipeline,
-        source: DltSource,
-        deleted: str,
-        deep: bool,
-        repairs: bool,
-    ) -> None:
-        self._job = Job(pipeline, source, deleted, deep, repairs)
-        self._requests_before = self._job.context.client.requests_sent
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._requests_before = job.context.client.requests_sent
         self._unrepaired: List[str] = []
         self._failure = ""
 
