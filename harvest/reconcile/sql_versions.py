@@ -50,18 +50,16 @@ def deleted_versions(
 
     The arguments, and the columns, are those of `changed_versions`.
     """
+    ids = exp.select(column("id", "r")).from_(records.subquery("r"))
+    # not by an outer join, which ClickHouse fills with 0 instead of null
+    is_deleted = exp.not_(column("id", "v").isin(query=ids))
     return (
         exp.select(
             *(column(n, "v") if there else exp.null() for n, there in columns.items()),
             column("updated_at", "v"),
         )
         .from_(_last_versions(versions))
-        .join(
-            records.subquery("r"),
-            on=column("id", "r").eq(column("id", "v")),
-            join_type="left",
-        )
-        .where(exp.and_(is_null("id", "r"), is_null(MARKED, "v")))
+        .where(exp.and_(is_deleted, is_null(MARKED, "v")))
     )
 
 
