@@ -236,8 +236,11 @@ class Copy:
         schema = self.pipeline.default_schema
         for stream in streams:
             here = self._rows(stream, schema)
-            # this report has rows of every window, and a copy may have more of them than it must
-            more = [row["period_start"] for row in here.values()] if stream == "uninvoiced" else []
+            # this report has rows of every window, and those that have lost their entries stay
+            starts = (
+                [row["period_start"] for row in here.values()] if stream == "uninvoiced" else []
+            )
+            more = [day for day in starts if day <= str(date.today())]
             there = truth(self.server.account, stream, period, map(date.fromisoformat, more))
             if not names:
                 there, here = ids_only(there), ids_only(here)
