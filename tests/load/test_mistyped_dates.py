@@ -20,7 +20,7 @@ def first_days(copy: Copy) -> List[str]:
     return sorted({str(row["period_start"]) for row in copy.table("uninvoiced")})
 
 
-@pytest.mark.parametrize("year", [1, 4])
+@pytest.mark.parametrize("year", [1, pytest.param(4, marks=pytest.mark.long)])
 @pytest.mark.parametrize("streams", [("time_entries", "expenses", *REPORTS), REPORTS])
 def test_a_day_in_the_future_that_is_corrected(copy: Copy, streams: Any, year: int) -> None:
     account, server = copy.server.account, copy.server

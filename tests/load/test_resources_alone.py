@@ -48,7 +48,13 @@ def test_a_column_of_another_type_is_named(copy: Copy) -> None:
     copy.check("clients", "expenses")
 
 
-@pytest.mark.parametrize("stream", ["clients", "users", "invoices", "cost_rates", "time_clients"])
+@pytest.mark.parametrize(
+    "stream",
+    [
+        *("clients", "users", "cost_rates", "time_clients"),
+        pytest.param("invoices", marks=pytest.mark.long),
+    ],
+)
 def test_a_transformer_on_a_stream_alone(copy: Copy, stream: str) -> None:
     kinds: List[bool] = []
 
@@ -91,7 +97,9 @@ def test_a_transformer_beside_the_tables(copy: Copy, stream: str) -> None:
     assert all(kinds)
 
 
-@pytest.mark.parametrize("stream", ["time_entries", "invoices", "users"])
+@pytest.mark.parametrize(
+    "stream", ["time_entries", "invoices", pytest.param("users", marks=pytest.mark.long)]
+)
 def test_a_table_of_another_name(copy: Copy, stream: str) -> None:
     def source() -> Any:
         found = copy.source()
