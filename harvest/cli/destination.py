@@ -12,6 +12,7 @@ from .. import HarvestError
 from .errors import causes
 from .lock import advisory_lock, bucket_lock, file_lock
 from .memory import WORKERS, limit_duckdb, load_few_tables, raise_limit
+from .mysql import widen_texts
 from .place import MakePipeline, agree, note_end, pipeline_at, to_be_read
 from .postgres import bounded_waiting, check_postgres, holder_named
 from .process import Signals
@@ -57,6 +58,8 @@ def opened(
         load_few_tables(pipeline, 1 if alone else WORKERS)
         if database:
             limit_duckdb(pipeline)
+        if kind_of(pipeline) == "sqlalchemy":
+            widen_texts(pipeline)
         if kind_of(pipeline) == "postgres" and signals:
             signals.cancel.append(bounded_waiting(pipeline))
         opening = _to_be_written if writes else to_be_read
