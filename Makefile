@@ -7,7 +7,7 @@ SOURCE := harvest harvest_pipeline.py
 # hundreds of processes import dlt: each would compile it anew, which takes longer than the import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-app test-dlt \
+.PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-app test-mysql test-dlt \
 	notebook benchmark benchmark-large models app lint clean
 
 demo: .venv/.demo
@@ -42,6 +42,11 @@ test-engines: .venv-engines/.ready
 # black, flake8 and mypy as verified-sources has them, on what is exported there
 test-export: .venv-export/.ready
 	.venv-export/bin/python -m pytest -m "" tests/docs/test_export.py
+
+# MySQL's protocol: Debian's package mariadb-server must be installed
+test-mysql: .venv/.test
+	$(BIN)/pip install -q --no-compile --group mysql
+	$(BIN)/python -m pytest tests/destinations/test_mysql.py
 
 # the app in a real browser: Debian's package chromium must be installed
 test-app: .venv/.test
