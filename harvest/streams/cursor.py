@@ -36,7 +36,10 @@ class Clock:
     def latest(self, values: Sequence[str]) -> str:
         """Return the cursor's new place, of a row's value and of its last place."""
         value, *before = values
-        return max([min(value, self.context.run.began), *before])
+        run = self.context.run
+        # clocks go back: what is dated behind the last place is new all the same
+        most = max(run.began, run.places.get(self.stream.name, ""))
+        return max([min(value, most), *before])
 
 
 class Cursor(dlt.sources.incremental[str]):
@@ -107,6 +110,7 @@ class NewRows:
         self._name = stream.name
         self._state = state = run.state_of(stream.name)
         self._known = state["unfinished"] = cursor_of(state, start)
+        run.places[stream.name] = self._known or ""
         self.since = second_before(self._known)
         self._before = set(state.get("boundary", ()))
         self._newest = ""

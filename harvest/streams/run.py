@@ -46,6 +46,7 @@ class Run:
         skipped (Dict[str, str]): Streams that are left out, and why.
         begun (Set[str]): Resources that it has begun to read.
         whole (Set[str]): Lists of which it has read all rows.
+        places (Dict[str, str]): Where the cursors were when it began, by list.
         readings (Counter[str]): How often each list is read.
         unsteady (Set[str]): Lists that changed each time that they were read.
         unfinished (Dict[str, Left]): What this step leaves to the next one, by stream.
@@ -61,6 +62,7 @@ class Run:
     skipped: Dict[str, str] = field(default_factory=dict)
     begun: Set[str] = field(default_factory=set)
     whole: Set[str] = field(default_factory=set)
+    places: Dict[str, str] = field(default_factory=dict)
     readings: Counter[str] = field(default_factory=Counter)
     unsteady: Set[str] = field(default_factory=set)
     unfinished: Dict[str, Left] = field(default_factory=dict)

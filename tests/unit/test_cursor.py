@@ -1,5 +1,6 @@
 """Where the next reading of a list begins, and which rows of this one are new."""
 
+from types import SimpleNamespace
 from typing import Any, Dict, Optional, Sequence
 
 import pytest
@@ -74,10 +75,22 @@ def test_too_many_rows_at_one_second_all_come_again() -> None:
     ],
 )
 def test_where_the_next_reading_begins(values: Sequence[str], began: str, expected: str) -> None:
-    class Account:
-        run = run_of({}, began)
+    assert clock(run_of({}, began)).latest(values) == expected
 
-    assert Clock(Account(), CLIENTS).latest(values) == expected  # type: ignore[arg-type]
+
+def clock(run: Run) -> Clock:
+    return Clock(SimpleNamespace(run=run), CLIENTS)  # type: ignore[arg-type]
+
+
+def test_a_clock_that_goes_back_holds_no_row_back() -> None:
+    """To dlt, a row before the last place is an old one: all others must come after it."""
+    run = run_of(kept(at("40")), began=at("10"))
+    NewRows(run, CLIENTS, None)
+    cursor = clock(run)
+    for second in ("40", "50"):
+        assert cursor.latest([at(second)]) == at("40")
+        assert cursor.latest([at(second), at("40")]) == at("40")
+    assert cursor.latest([at("39")]) == at("39")
 
 
 @pytest.mark.parametrize(
