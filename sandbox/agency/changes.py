@@ -157,7 +157,14 @@ _DELETE = {
     "pto_requests": (4, "1"),
     "pto_allocations": (1, "1"),
     "pto_holiday_calendars": (1, "1"),
-    "projects": (1, "id NOT IN (SELECT project_id FROM time_entries WHERE invoice_id > 0)"),
+    # its entries are deleted with it: a tenth of all at the most, as people would not
+    # lose half a year's work by a click, and the source refuses to
+    "projects": (
+        1,
+        "id NOT IN (SELECT project_id FROM time_entries WHERE invoice_id > 0)"
+        " AND id NOT IN (SELECT project_id FROM time_entries GROUP BY project_id"
+        " HAVING count(*) > 0.1 * (SELECT count(*) FROM time_entries))",
+    ),
 }
 
 

@@ -234,13 +234,20 @@ def changed(tmp_path: Path) -> Path:
             continue
         path = tmp_path / file[1]
         for block in blocks(text, "diff"):
-            (mark, after), *added = ((line[:1], line[1:]) for line in block.splitlines())
-            assert mark == " "
-            assert all(mark == "+" for mark, _ in added)
+            marked = block.splitlines()
+            after = [line[1:] for line in marked if line[0] == " "]
+            added = [line[1:] for line in marked if line[0] == "+"]
+            # the lines that are there, then the new ones
+            assert after
+            assert [" " + line for line in after] + ["+" + line for line in added] == marked
             lines = path.read_text().splitlines()
-            assert lines.count(after) == 1, f"{after!r} is not one line of {file[1]}"
-            place = lines.index(after) + 1
-            lines[place:place] = [line for _, line in added]
+            places = [
+                number
+                for number in range(len(after), len(lines) + 1)
+                if lines[number - len(after) : number] == after
+            ]
+            assert len(places) == 1, f"{after!r} is not one place of {file[1]}"
+            lines[places[0] : places[0]] = added
             path.write_text("\n".join(lines) + "\n")
             changes += 1
     assert changes == 7
