@@ -85,6 +85,7 @@ notebook: .venv/.test
 # what the README says about speed; the larger one takes a million time entries too
 benchmark: .venv/.test
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.every_hour
 
 benchmark-large: .venv/.test .venv-bigquery/.ready
 	$(BIN)/python -m benchmarks.run --large
