@@ -98,7 +98,8 @@ def main() -> int:
     print(f"""
 All of it is in {place}, in the schema harvest_data. Ask it something:
   {python} -c "import duckdb; duckdb.connect('{place}').sql('{question}').show()"
-Your own account: put a token from https://id.getharvest.com/developers into .dlt/secrets.toml, then
+Your own account: put a token from https://id.getharvest.com/developers into
+  the environment as SOURCES__HARVEST__ACCESS_TOKEN, then
   {python} harvest_pipeline.py""")
     return 0
 
