@@ -50,6 +50,8 @@ test-mysql: .venv/.test
 
 # the app in a real browser: Debian's package chromium must be installed
 test-app: .venv/.test
+	@command -v chromium || command -v google-chrome || command -v chromium-browser || \
+		{ echo "There is no browser: install Debian's package chromium."; exit 1; }
 	$(BIN)/pip install -q --no-compile --group browser
 	$(BIN)/python -m pytest tests/models/test_app.py
 

@@ -40,7 +40,8 @@ PROFIT = """select sum(revenue_account), sum(cost_account), sum(profit_account)
 
 @pytest.fixture
 def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium", "google-chrome", "chromium-browser")
+    found = next((path for path in map(shutil.which, names) if path), None)
     if not found:
         pytest.skip("there is no chromium: apt-get install chromium")
     pytest.importorskip("playwright")
