@@ -9,7 +9,7 @@ from typing import Any, Callable, Coroutine, Counter, Dict, NamedTuple, Optional
 from dlt.common import logger
 from dlt.extract import DltResource, DltSource
 
-from ..exceptions import AccessRefused, UnsteadyList
+from ..exceptions import HarvestError, UnsteadyList
 from ..settings import STREAMS
 from ..typing import Items, Row
 from .tables import Table
@@ -148,6 +148,6 @@ class Run:
 
 
 def _failed(task: "asyncio.Future[Any]") -> bool:
-    """Return whether another attempt makes sense: a refusal is an answer."""
+    """Return whether another attempt makes sense: what Harvest refuses stays so."""
     error = None if task.cancelled() else task.exception()
-    return task.cancelled() or not isinstance(error, (AccessRefused, type(None)))
+    return task.cancelled() or not isinstance(error, (HarvestError, type(None)))

@@ -56,13 +56,13 @@ class Fault:
     when: Callable[[RequestRecord], bool] | None
     details: dict[str, Any] = field(default_factory=dict)
     hits: int = 0
-    _spent: asyncio.Event = field(default_factory=asyncio.Event)
+    spent: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def gather(self) -> None:
         """Return once all of its requests have come."""
         if self.hits == self.times:
-            self._spent.set()
-        await asyncio.wait_for(self._spent.wait(), 60)
+            self.spent.set()
+        await asyncio.wait_for(self.spent.wait(), 60)
 
 
 class Faults:

@@ -54,6 +54,7 @@ def test_a_comparison_is_left_out_until_it_is_due(server: Server, env: Dict[str,
     assert stored(client) == "Silent"
 
 
+@pytest.mark.long
 def test_the_setting(server: Server, env: Dict[str, str]) -> None:
     client = min(server.account.rows("clients"), key=lambda row: row["updated_at"])
     daily = {**env, "SOURCES__HARVEST__COMPARE_EVERY_HOURS": "24"}

@@ -21,6 +21,7 @@ def ids(table: str) -> List[Any]:
         return sorted(key for (key,) in connection.execute(f"SELECT id FROM {table}"))
 
 
+@pytest.mark.long
 def test_it_is_loaded_compared_and_repaired(generated: Callable[..., Account]) -> None:
     account = generated(seed=7, time_entries=120, years=0.8)
     with Server(account, limits=False) as server:

@@ -38,14 +38,8 @@ def copy_in(destination: str, server: Server, request: pytest.FixtureRequest) ->
     return Copy(server, destination, dataset=f"steps_{request.node.name.split('[')[1][:4]}")
 
 
-@pytest.mark.parametrize(
-    "destination",
-    [
-        "duckdb",
-        pytest.param("postgres", marks=pytest.mark.long),
-        pytest.param("delta", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("destination", ["duckdb", "postgres", "delta"])
 def test_killed_while_it_reads_what_is_below_records(
     account: Account, destination: str, request: pytest.FixtureRequest
 ) -> None:

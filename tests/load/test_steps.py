@@ -83,6 +83,7 @@ def test_another_run_goes_on_where_one_was_killed(slow: Copy, killed_after: int)
     slow.check(*ALL)
 
 
+@pytest.mark.long
 def test_everything_anew_in_steps(slow: Copy) -> None:
     slow.server.service.latency = 0.05
     slow.run(*ALL)
