@@ -25,7 +25,7 @@ KINDS: Dict[str, List[str]] = {
     "lists": ["--no-reconcile", "--resources", ",".join(LISTS)],
     "all streams, compared": [],
 }
-"""What runs, with the arguments of the script."""
+"""The runs that are measured, by name, with their arguments."""
 
 
 def run(kind: str, url: str) -> Dict[str, Any]:

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.first_load`: how long the first load of a large account makes one wait.
+"""`python -m benchmarks.first_load`: the waiting times of the first load of a large account.
 
-An account of many invoices takes a request for each of them, twice. Measured are the seconds until
-time entries can be queried, at Harvest's limits, and the requests that are made again after
-`kill -9` at three places of a load, with all times divided by 20.
+Each invoice of an account takes two requests. The benchmark measures the seconds until time entries
+can be queried, at Harvest's limits, and counts the requests that a load makes again after `kill -9`
+at three places, with all times divided by 20.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from sandbox import Account, Server
 
 ROOT = Path(__file__).parent.parent
 FASTER = 20
-"""What the second part divides Harvest's times by, and the steps of a load."""
+"""The second part divides Harvest's times, and the lengths of the steps, by this."""
 BELOW = re.compile(r"/(invoices|estimates|users)/[0-9]+/")
 
 

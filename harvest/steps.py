@@ -14,7 +14,7 @@ from .settings import STREAMS
 from .streams.context import context_of
 
 SECONDS = (15.0, 60.0)
-"""How long the first step, and each later one, reads what is not a list."""
+"""The length of the first step and of the later ones; lists may take longer."""
 
 
 def steps(
@@ -48,7 +48,7 @@ def steps(
     try:
         context.step_seconds = first
         yield source
-        context.step_seconds = later
+        context.step_seconds, context.load_began = later, context.run.began
         while left := [name for name in STREAMS if name in context.run.unfinished]:
             step = source.with_resources(*left)
             for resource in step.selected_resources.values():
@@ -57,4 +57,4 @@ def steps(
                     resource.apply_hints(write_disposition="merge")
             yield step
     finally:
-        context.step_seconds = None
+        context.step_seconds, context.load_began = None, ""

@@ -22,6 +22,8 @@ def script_load(copy: Copy, **arguments: Any) -> Any:
             copy.source(*resources, **arguments),
             destination=copy.pipeline.destination.destination_name,
             dataset=copy.pipeline.dataset_name,
+            # also where the default is once a day
+            compare_every_hours=0,
             **how,
         )
     copy.pipeline = loaded.pipeline

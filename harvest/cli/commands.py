@@ -18,6 +18,7 @@ from typing import (
 
 import dlt
 from dlt.common.exceptions import SignalReceivedException
+from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
 from .. import HarvestError
@@ -76,7 +77,7 @@ def execute(
     options: Namespace,
     source: DltSource,
     pipeline: MakePipeline,
-    progress: Optional[Progress] = None,
+    progress: Optional[Collector] = None,
     signals: Optional[Signals] = None,
 ) -> Outcome:
     """Do what the options of the command line say, and return what came of it.
@@ -129,7 +130,7 @@ def load(
     deep: bool = False,
     compare_every_hours: Optional[float] = None,
     history: Union[str, Sequence[str]] = (),
-    progress: Optional[Progress] = None,
+    progress: Optional[Collector] = None,
     signals: Optional[Signals] = None,
     step_seconds: Tuple[float, float] = SECONDS,
 ) -> Loaded:
@@ -149,11 +150,11 @@ def load(
         compare_every_hours (Optional[float]): Hours between comparisons; 0 compares in
             each run. None: 24 where the destination bills each query, else 0.
         history (Union[str, Sequence[str]]): Lists of which every version is kept.
-        progress (Optional[Progress]): Takes what is counted meanwhile.
+        progress (Optional[Collector]): Takes what is counted meanwhile.
         signals (Optional[Signals]): Those that end the run also while a statement of
             the database waits.
-        step_seconds (Tuple[float, float]): How long the first step, and each later one,
-            reads what is not a list.
+        step_seconds (Tuple[float, float]): The length of the first step and of the
+            later ones, as `harvest.steps.steps` takes them.
 
     Returns:
         Loaded: What was done.
@@ -236,7 +237,7 @@ def _run_in_steps(
     parts: Iterable[DltSource],
     anew: bool,
     broken: Collection[str],
-    progress: Optional[Progress],
+    progress: Optional[Collector],
 ) -> Tuple[Dict[str, int], Dict[str, str]]:
     """Run the pipeline until all is read; return rows by table, and what is skipped."""
     rows: Counter[str] = Counter()
@@ -247,7 +248,7 @@ def _run_in_steps(
         anew, broken = False, ()
         skipped.update(_skipped(step))
         left = context_of(step).run.unfinished
-        if progress and left:
+        if left and isinstance(progress, Progress):
             progress.stored(rows, left)
     return dict(sorted(rows.items())), skipped
 

@@ -24,6 +24,16 @@ def stored_state(pipeline_name: str, client: WithStateSync) -> Dict[str, Any]:
     return found or {}
 
 
+def mysql_types() -> Any:
+    """Return the class that maps dlt's types to those of MySQL.
+
+    That a destination takes another one is documented, but not what to begin with.
+    """
+    from dlt.destinations.impl.sqlalchemy.type_mapper import MysqlVariantTypeMapper
+
+    return MysqlVariantTypeMapper
+
+
 def forget_state(pipeline: dlt.Pipeline) -> None:
     """Empty the local state, so that the destination's counts as newer.
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import dlt
 
+from .dlt_internals import mysql_types
+
 TEXT = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
 """Whatever the server's default is, all characters fit, and ids of dlt that differ in
 capitals only are not the same."""
@@ -17,12 +19,11 @@ def widen_texts(pipeline: dlt.Pipeline) -> None:
     config: Any = pipeline.destination_client().config
     if config.get_backend_name() not in ("mysql", "mariadb"):
         return
-    from dlt.destinations.impl.sqlalchemy.type_mapper import MysqlVariantTypeMapper
     from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
 
-    class WideTexts(MysqlVariantTypeMapper):
+    class WideTexts(mysql_types()):  # type: ignore[misc]
         def db_type_from_text_type(self, column: Any, table: Any) -> Any:
-            length = super().db_type_from_text_type(column, table).length  # type: ignore[attr-defined]
+            length = super().db_type_from_text_type(column, table).length
             return VARCHAR(length, **TEXT) if length else LONGTEXT(**TEXT)
 
     pipeline.destination.caps_params["type_mapper"] = WideTexts

@@ -25,7 +25,7 @@ traceback of each attempt to load a table."""
 
 @contextmanager
 def expected_warnings_dropped() -> Iterator[None]:
-    """Drop warnings of what dlt is meant to do."""
+    """Drop the warnings that belong to a run without trouble."""
 
     def is_news(record: logging.LogRecord) -> bool:
         return not EXPECTED.search(record.getMessage())

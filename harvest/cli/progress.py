@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta  # noqa: I251
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
@@ -95,14 +95,14 @@ class Progress(Collector):
             parts.append(f"{rows:,} rows")
         if self._phase == "loading":
             parts.append(f"{self._files[0]} of {self._files[1]} files")
-        if self._phase == "reading" and (left := self._requests_left()):
+        if self._phase == "reading" and (left := self._records_left()):
             done = sum(read for read, _ in self._records.values())
             parts.append(f"{100 * done // (done + left)} % of what is below records")
             parts.append(f"about {_time(self._seconds(left))} to go")
         return ", ".join(parts)
 
-    def _requests_left(self) -> int:
-        """Return how many records something is still to be read below."""
+    def _records_left(self) -> int:
+        """Return below how many records something is still to be read."""
         return sum(total - read for read, total in [*self._records.values()])
 
     def _seconds(self, requests: int, of_reports: bool = False) -> float:
@@ -132,7 +132,9 @@ class Progress(Collector):
             self._seconds(sum(left[name].requests for name in reports), True),
         )
         line = f"{there}; still reading {', '.join(parts)}, about {_time(seconds)}"
-        print(line, file=sys.stderr, flush=True)
+        # what was loaded is loaded, also if nobody reads that
+        with suppress(OSError, ValueError):
+            print(line, file=sys.stderr, flush=True)
 
     def _sent(self) -> int:
         """Return how many requests were made so far with the token."""

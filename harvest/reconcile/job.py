@@ -11,10 +11,11 @@ from dlt.extract import DltSource
 from ..exceptions import HarvestError
 from ..settings import STREAMS
 from ..streams.context import context_of
+from ..streams.due import name_of
 from ..typing import Row, Rows
 from .comparison import Comparison
 from .entries import Entries
-from .state import SourceState, name_of
+from .state import SourceState
 from .stored import StoredTables
 
 

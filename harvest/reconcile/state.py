@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 import dlt
 from dlt.extract import DltResource
 
+from ..streams.due import name_of
 from ..typing import Row, Window
 
 REMOVED = "removed_rows"
@@ -109,12 +110,3 @@ def _merge(known: Row, more: Row) -> None:
             _merge(known.setdefault(name, {}), value)
         else:
             known[name] = value
-
-
-def name_of(window: Window) -> str:
-    """Return the name of a window in the state.
-
-    >>> name_of((date(2024, 1, 1), date(2024, 12, 31)))
-    '2024-01-01/2024-12-31'
-    """
-    return f"{window[0]}/{window[1]}"

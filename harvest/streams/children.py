@@ -3,13 +3,7 @@
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime, timezone  # noqa: I251
-from typing import (
-    Any,
-    Dict,
-    List,
-    NamedTuple,
-    Optional,
-)
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from dlt.common import logger
 
@@ -49,7 +43,7 @@ class Reading:
             since = None if due.everything else due.since
             walk = state.setdefault("walk", {"since": since, "began": self.run.began})
             walk["read"] = walk.get("read", 0) + 1
-            walk["after"] = max([*order_of(parent)], walk.get("after", ["", ""]))
+            walk["after"] = [*order_of(parent)]
 
     def end(self, child: Stream) -> None:
         """Note that the children of all parents were read."""
@@ -220,9 +214,10 @@ async def _below(
         for values in questions_of(stream, [parent["id"]])
         if has_children(stream, parent)
     ]
+    # each step reads a parent, so that one of them is the last
+    required = len(asked) if whole else len(questions_of(stream, [0]))
     calls = (
-        # each step reads a parent, so that one of them is the last
-        _rows_in_time(context, run, stream, values, whole or number < 2)
+        _rows_in_time(context, run, stream, values, number < required)
         for number, values in enumerate(asked)
     )
     # as many as there are threads: what is below a record is short

@@ -44,6 +44,7 @@ class Context:
         source_id (str): Tells this source from others.
         step_seconds (Optional[float]): A run reads reports, and what is below records,
             for so long and leaves the rest to the next one; None for all in one run.
+        load_began (str): When the first step of a load began, by Harvest's clock.
         dispositions (Dict[str, Any]): The write dispositions of streams that were left
             out in the last run, as they were before.
     """
@@ -59,6 +60,7 @@ class Context:
     delta: bool
     _run: Optional[Run] = None
     step_seconds: Optional[float] = None
+    load_began: str = ""
     source_id: str = field(default_factory=lambda: uuid4().hex)
     dispositions: Dict[str, Any] = field(default_factory=dict)
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from types import MethodType
-from typing import Any, ClassVar, List, Optional, Sequence, cast
+from typing import List, Optional, Sequence
 
 import dlt
 
 from ..settings import Stream
 from ..typing import Row, Rows
 from .context import Context
+from .dlt_internals import HeldIncremental
 from .due import cursor_of, second_before
 from .run import Run
 
@@ -17,12 +17,16 @@ MOST_DIGESTS = 1000
 """Rows at the cursor's second that are remembered; of more, all come again."""
 
 
-class Clock:
-    """Holds a cursor back to the moment at which the run began.
+class Cursor:
+    """Tells dlt's incremental where it is kept, and how far it may go.
 
-    A row that changes while a list is read may have been read already. If the cursor
-    went on to the `updated_at` of a row that changed still later, the first would
-    never be read again.
+    It never passes the moment at which the run began. A row that changes while a list
+    is read may have been read already. If the cursor went on to the `updated_at` of a
+    row that changed still later, the first would never be read again.
+
+    dlt moves it on with each page. A list that was not read to its end, because
+    `add_limit` cut it or because it changed each time, is read again from where that
+    reading began.
 
     Args:
         context (Context): The account, whose run knows the moment by Harvest's clock.
@@ -30,57 +34,45 @@ class Clock:
     """
 
     def __init__(self, context: Context, stream: Stream) -> None:
-        self.context = context
-        self.stream = stream
+        self._context = context
+        self._stream = stream
+
+    def place(self) -> str:
+        """Return the name under which dlt keeps it."""
+        return self._context.present().place_of(self._stream.name)
+
+    def resume(self, known: Row) -> None:
+        """Move it back to where a reading began that has not come to its end."""
+        state = self._context.present().state_of(self._stream.name)
+        part = state.get("part", {})
+        if part.get("steady") and not part["next"]:
+            # `add_limit` cut it behind the last page
+            known["last_value"] = min(known["last_value"] or "", part["began"]) or None
+            state.pop("part")
+            state.pop("unfinished", None)
+        if "unfinished" in state:
+            known["last_value"] = state.pop("unfinished")
 
     def latest(self, values: Sequence[str]) -> str:
-        """Return the cursor's new place, of a row's value and of its last place."""
+        """Return the new place, of a row's value and of the last place."""
         value, *before = values
-        run = self.context.run
+        run = self._context.run
         # clocks go back: what is dated behind the last place is new all the same
-        most = max(run.began, run.places.get(self.stream.name, ""))
+        most = max(run.began, run.places.get(self._stream.name, ""))
         return max([min(value, most), *before])
 
 
-class Cursor(dlt.sources.incremental[str]):
-    """dlt's incremental, which an unfinished reading does not move.
-
-    dlt moves it on with each page. A list that was not read to its end, because
-    `add_limit` cut it or because it changed each time, is read again from where that
-    reading began.
-    """
-
-    # ahead of what users add, which may take `updated_at` out
-    placement_affinity: ClassVar[float] = 0
-
-    def get_state(self) -> Any:
-        """Return where dlt keeps the cursor, as the last whole reading has left it."""
-        clock = cast(Clock, cast(MethodType, self.last_value_func).__self__)
-        run = clock.context.present()
-        self.resource_name = run.place_of(clock.stream.name)
-        known = super().get_state()
-        state = run.state_of(clock.stream.name)
-        if "unfinished" in state:
-            known["last_value"] = state.pop("unfinished")
-        return known
-
-    def get_cursor_column_name(self) -> Optional[str]:
-        """Return None: the hints of all columns are in schema.yaml."""
-        # another one would change tables that a user has frozen
-        return None
-
-
-def incremental(context: Context, stream: Stream) -> Cursor:
+def incremental(context: Context, stream: Stream) -> "dlt.sources.incremental[str]":
     """Return the cursor of a list, as a hint of its resource.
 
     Args:
         context (Context): The account.
         stream (Stream): The list.
     """
-    return Cursor(
+    return HeldIncremental(
         "updated_at",
         initial_value=context.start_of(stream),
-        last_value_func=Clock(context, stream).latest,
+        last_value_func=Cursor(context, stream).latest,
         # the interval of an orchestrator bounds a backfill, never this
         allow_external_schedulers=False,
         # dlt would remember each row at the cursor's second, however many

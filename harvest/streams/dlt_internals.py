@@ -1,7 +1,16 @@
 """The few things of dlt that it has no public name for, in one place to look after."""
 
 import inspect
-from typing import Annotated, Any, Callable, Dict, List, Optional, ParamSpec
+from typing import (
+    Annotated,
+    Any,
+    Callable,
+    ClassVar,
+    Dict,
+    List,
+    Optional,
+    ParamSpec,
+)
 
 import dlt
 from dlt.common.configuration.container import Container
@@ -97,6 +106,33 @@ def named_source(
         return dlt.source(function, name=name, spec=spec)
 
     return decorate
+
+
+class HeldIncremental(dlt.sources.incremental[str]):
+    """dlt's incremental, held by the object whose method is its `last_value_func`.
+
+    dlt asks for its state once in a run, before any row. If it asked in another way,
+    a list that was cut would not be read again (`tests/load/test_steps.py`).
+    """
+
+    # ahead of what users add, which may take `updated_at` out
+    placement_affinity: ClassVar[float] = 0
+
+    def get_state(self) -> Any:
+        """Return where it is kept, as the last whole reading has left it."""
+        holder: Any = getattr(self.last_value_func, "__self__", None)
+        self.resource_name = holder.place()
+        known = super().get_state()
+        holder.resume(known)
+        return known
+
+    def get_cursor_column_name(self) -> Optional[str]:
+        """Return None, which gives the column no hint.
+
+        The hints of columns are in schema.yaml. Another one would change tables that a
+        user has frozen.
+        """
+        return None
 
 
 def steps_of(resource: DltResource) -> List[Any]:

@@ -220,6 +220,15 @@ def windows_due(
     ]
 
 
+def name_of(window: Sequence[Any]) -> str:
+    """Return the name of a window in the state.
+
+    >>> name_of((date(2024, 1, 1), date(2024, 12, 31)))
+    '2024-01-01/2024-12-31'
+    """
+    return f"{window[0]}/{window[1]}"
+
+
 def years_due(today: date) -> List[int]:
     """Return the years of what is read for this year and the last.
 

@@ -55,25 +55,26 @@ async def _in_parts(context: Context, run: Run, stream: Stream, params: Row) -> 
     Pages that are numbered shift when rows are deleted between two runs: such a list
     begins anew when its end is reached, until a run without a limit reads all of it.
     """
-    state = run.state_of(stream.name)
-    part, page = state.get("part"), None
-    if part:
+    state, limit = run.state_of(stream.name), run.resources[stream.name].limit
+    part, page, steady = state.get("part", {}), None, True
+    if url := part.get("next"):
         # a row that changed since then may have been on a page that was read before
         run.began = min(run.began, part["began"])
+        steady = part["steady"] and "cursor=" in url
         with suppress(HarvestError):
-            page = await context.client.page(stream, part["next"])
+            page = await context.client.page(stream, url)
     if page is None:
-        part, page = None, await context.client.page(stream, params=params)
-    noted = False
+        steady, page = True, await context.client.page(stream, params=params)
+    # dlt takes the first item, unless it takes none; of the others it may drop the last
+    noted = limit is None or limit.max_items == 0
     async for each in follow(context.client, stream, page):
-        place = {"next": each.next_url, "began": run.began or each.now}
+        began = run.began or each.now
+        place = {"next": each.next_url, "began": began, "steady": steady}
         if not noted:
-            # dlt takes the first item in any case
             state["part"] = place
         yield each
         state["part"], noted = place, True
-    if part and "cursor=" not in part["next"]:
-        del state["part"]
+    if not steady:
         state["unproven"] = True
         run.unsteady.add(stream.name)
 

@@ -14,6 +14,7 @@ from .due import (
     known_months,
     months_between,
     months_in,
+    name_of,
     report_windows,
     windows_due,
     windows_wanted,
@@ -36,7 +37,7 @@ class ReportedWindows(NamedTuple):
 
     run: Run
     wanted: List[Window]
-    at_once: Optional[int] = None
+    at_once: Optional[int]
 
 
 async def reported_windows(context: Context, run: Run) -> Items:
@@ -70,7 +71,8 @@ def _at_once(context: Context, run: Run) -> Optional[int]:
         return None
     reports = [name for name in run.selected if name in STREAMS if STREAMS[name].report]
     others = len(run.selected) > len(reports)
-    return max(context.client.rate_limits[1].free // len(reports), 0 if others else 1)
+    free = context.client.rate_limits[1].free // max(len(reports), 1)
+    return max(free, 0 if others else 1)
 
 
 async def months_with_rows(
@@ -118,10 +120,14 @@ async def report_rows(
     state, wanted = run.state_of(stream.name), windows.wanted
     known = known_windows(context, stream, state)
     due = windows_due(wanted, known, date.today(), context.report_lookback_days)
+    read_at = state.setdefault("read_at", {})
     left: List[Window] = []
     most = windows.at_once
     # after a change of include_fixed_fee, all are read in one step
     if most is not None and known == state.get("windows", []):
+        if begun := context.load_began:
+            # a window that can still move is due in each run, and read once in a load
+            due = [each for each in due if read_at.get(name_of(each), "") < begun]
         due, left = due[:most], due[most:]
     if left:
         read = len(wanted) - len(left)
@@ -129,9 +135,8 @@ async def report_rows(
     kept = [[str(day) for day in window] for window in wanted]
     # windows without rows, or of another length, from before report_period was changed
     outdated = [window for window in state.get("windows", []) if window not in kept]
-    read_at = state.setdefault("read_at", {})
     for window in outdated:
-        read_at.pop("/".join(window), None)
+        read_at.pop(name_of(window), None)
     if context.delta:
         resource = run.resources[stream.name]
         delta.replace_windows(resource, [*due, *outdated])
@@ -158,7 +163,7 @@ async def _windows(
         for window in due:
             page = await answers.__anext__()
             # for reconciling: what the report sums up may have changed since
-            state["read_at"][f"{window[0]}/{window[1]}"] = page.now
+            state["read_at"][name_of(window)] = page.now
             rows: Rows = page.rows
             if page.next_url:
                 params = window_params(context, stream, window)

@@ -1,4 +1,4 @@
-"""How often a run compares: by the option, by the setting, and by what was noted last time."""
+"""The option and the setting that let a run leave out its comparison."""
 
 import json
 from pathlib import Path

@@ -45,7 +45,7 @@ def test_two_pipelines_at_the_same_minute(server: Server, tmp_path: Path) -> Non
 
 @pytest.mark.long
 def test_verify_while_another_run_loads(server: Server) -> None:
-    """It only reads, and waits for nobody."""
+    """It takes no lock of ours, but DuckDB itself lets one program have its file."""
     env = {**environment(server), "PYTHONPATH": str(ROOT)}
     first = begun(env, *STREAMS, "agency_one")
     assert first.wait() == 0
@@ -55,7 +55,7 @@ def test_verify_while_another_run_loads(server: Server) -> None:
     _, said = reading.communicate()
     assert "Another run" not in said
     said = load.communicate()[1]
-    # DuckDB lets one program have its file: who comes second is told, before anything is read
+    # if the load comes second, it ends before it reads anything
     if load.returncode:
         assert "is open in another program" in said
         load = begun(env, "--full-refresh", *STREAMS, "agency_one")

@@ -47,5 +47,5 @@ def test_the_way_of_a_page(copy: Copy) -> None:
     calls = iter(called)
     for file, functions in way:
         for name in functions:
-            # others may have been called meanwhile, for who asks
+            # the requests for the owner of the token pass some of them as well
             assert (file, name) in calls, f"{name}() of {file} was not called in its turn"

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from typing import Any, Dict, Iterator, List
 
+import dlt
 import pytest
 
 from harvest.reconcile import verify
@@ -83,7 +84,6 @@ def test_another_run_goes_on_where_one_was_killed(slow: Copy, killed_after: int)
     slow.check(*ALL)
 
 
-@pytest.mark.long
 def test_everything_anew_in_steps(slow: Copy) -> None:
     slow.server.service.latency = 0.05
     slow.run(*ALL)
@@ -135,3 +135,69 @@ def test_add_limit_that_was_cut_half_way_is_undone_by_a_whole_run(account: Accou
         account.edit("time_entries", account.rows("time_entries")[-1]["id"], notes="changed")
         copy.run("contacts", "time_entries")
         copy.check("contacts", "time_entries")
+
+
+def test_windows_that_each_run_reads_again_are_read_once_in_a_load(slow: Copy) -> None:
+    """However many they are: a load comes to its end."""
+    reports = ("time_clients", "time_team")
+    settings = {
+        "report_period": "month",
+        "report_lookback_days": 10_000,
+        "report_rate_limit": 8,
+        "report_rate_window": 0.5,
+    }
+    done = in_steps(slow, "time_entries", *reports, most=40, **settings)
+    assert 1 < len(done) < 40
+    slow.check("time_entries", *reports, period="month")
+    asked = Counter(
+        f"{each.path} {sorted(each.query.items())}"
+        for each in slow.server.requests
+        if each.path.startswith("/reports/")
+    )
+    assert set(asked.values()) == {1}
+
+
+def test_a_transformer_on_a_report_alone_in_steps(slow: Copy) -> None:
+    @dlt.transformer(name="seen")
+    def seen(rows: Any) -> Iterator[Any]:
+        yield [{"key": str(row)} for row in rows]
+
+    source = slow.source()
+    source.resources["seen"] = source.time_clients | seen
+    for step in steps(source.with_resources("seen"), (0, 0.6)):
+        slow.pipeline.run(step)
+    assert slow.table("seen")
+
+
+def test_add_limit_of_nothing_loses_nothing(account: Account) -> None:
+    """As people make tables without rows: `add_limit(0)` takes no page at all."""
+    with Server(account, limits=False, page_size=50) as server:
+        copy = Copy(server)
+        copy.pipeline.run(copy.source("time_entries", "roles").add_limit(0))
+        server.requests.clear()
+        copy.pipeline.run(copy.source("time_entries", "roles").add_limit(1))
+        first = next(each for each in server.requests if each.path == "/time_entries")
+        assert not {"page", "cursor"} & first.query.keys()
+        assert len(copy.table("time_entries")) == 50
+
+
+def test_changes_between_the_parts_of_a_list_are_not_forgotten(account: Account) -> None:
+    """Also of a row that an earlier part has read, if a later part sees a later change."""
+    pages = {"time_entries": "cursor"}
+    with Server(account, limits=False, page_size=150, pages=pages) as server:
+        copy = Copy(server)
+        copy.pipeline.run(copy.source("time_entries").add_limit(1))
+        read = {row["id"] for row in copy.table("time_entries")}
+        unread = {row["id"] for row in account.rows("time_entries")} - read
+        # the cursor must not go on to the changes of the last part
+        for keys in ({min(read)}, unread):
+            account.clock.advance(60)
+            for key in keys:
+                account.edit("time_entries", key, notes="changed")
+        while len(copy.table("time_entries")) < len(account.rows("time_entries")):
+            account.clock.advance(60)
+            copy.pipeline.run(copy.source("time_entries").add_limit(1))
+        copy.pipeline.run(copy.source("time_entries").add_limit(1))
+        account.clock.advance(60)
+        copy.run("time_entries")
+        copy.check("time_entries")

@@ -1,4 +1,4 @@
-"""How many statements a database gets, which bills for each, or is far away."""
+"""A comparison sends few statements: some databases bill each of them, others are far away."""
 
 from contextlib import contextmanager
 from typing import Iterator, List

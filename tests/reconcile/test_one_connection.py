@@ -6,8 +6,8 @@ from harvest.reconcile import reconcile
 from tests.copy import Copy
 
 BY_DLT = 2
-"""How often dlt's client of DuckDB sets the search path of a connection: when it is opened, and
-when it is borrowed."""
+"""dlt's client of DuckDB sets the search path of a connection twice: when it opens and when it
+borrows it."""
 
 
 def connections(copy: Copy) -> float:

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional, Sequence
 import pytest
 
 from harvest.settings import STREAMS
-from harvest.streams.cursor import MOST_DIGESTS, Clock, NewRows
+from harvest.streams.cursor import MOST_DIGESTS, Cursor, NewRows
 from harvest.streams.run import Run
 
 NOW = "2026-03-10T12:00:30Z"
@@ -75,18 +75,18 @@ def test_too_many_rows_at_one_second_all_come_again() -> None:
     ],
 )
 def test_where_the_next_reading_begins(values: Sequence[str], began: str, expected: str) -> None:
-    assert clock(run_of({}, began)).latest(values) == expected
+    assert cursor_in(run_of({}, began)).latest(values) == expected
 
 
-def clock(run: Run) -> Clock:
-    return Clock(SimpleNamespace(run=run), CLIENTS)  # type: ignore[arg-type]
+def cursor_in(run: Run) -> Cursor:
+    return Cursor(SimpleNamespace(run=run), CLIENTS)  # type: ignore[arg-type]
 
 
 def test_a_clock_that_goes_back_holds_no_row_back() -> None:
     """To dlt, a row before the last place is an old one: all others must come after it."""
     run = run_of(kept(at("40")), began=at("10"))
     NewRows(run, CLIENTS, None)
-    cursor = clock(run)
+    cursor = cursor_in(run)
     for second in ("40", "50"):
         assert cursor.latest([at(second)]) == at("40")
         assert cursor.latest([at(second), at("40")]) == at("40")
