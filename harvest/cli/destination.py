@@ -52,31 +52,35 @@ def opened(
         HarvestError: It cannot be used so, with the way out.
     """
     with pipeline_at(make, destination, dataset) as pipeline:
-        database = database_file(pipeline)
+        # once, since dlt reads the schema and all settings for each
+        config: Any = pipeline.destination_client().config
+        database = database_file(pipeline, config)
         _refuse(pipeline, database)
         alone = database or kind_of(pipeline) == "sqlalchemy"
         load_few_tables(pipeline, 1 if alone else WORKERS)
         if database:
-            limit_duckdb(pipeline)
+            limit_duckdb(pipeline, config)
         if kind_of(pipeline) == "sqlalchemy":
-            widen_texts(pipeline)
+            widen_texts(pipeline, config)
         if kind_of(pipeline) == "postgres" and signals:
             signals.cancel.append(bounded_waiting(pipeline))
-        opening = _to_be_written if writes else to_be_read
-        with _no_empty_file(database), opening(pipeline) as ready:
+        if writes:
+            _replace_at_once(pipeline, config)
+        opening = _to_be_written(pipeline, database) if writes else to_be_read(pipeline)
+        with _no_empty_file(database), opening as ready:
             yield ready
 
 
 @contextmanager
-def _to_be_written(pipeline: dlt.Pipeline) -> Iterator[dlt.Pipeline]:
+def _to_be_written(
+    pipeline: dlt.Pipeline, database: Optional[Path]
+) -> Iterator[dlt.Pipeline]:
     """Yield a pipeline that no other run writes to meanwhile."""
-    database = database_file(pipeline)
     directory = file_lock(Path(f"{pipeline.working_dir}.lock"))
     with directory, destination_lock(pipeline, database):
         is_postgres = kind_of(pipeline) == "postgres"
         if is_postgres:
             check_postgres(pipeline)
-        _replace_at_once(pipeline)
         with holder_named(pipeline) if is_postgres else nullcontext():
             agree(pipeline)
             yield pipeline
@@ -104,11 +108,10 @@ def _refuse(pipeline: dlt.Pipeline, database: Optional[Path]) -> None:
         )
 
 
-def database_file(pipeline: dlt.Pipeline) -> Optional[Path]:
+def database_file(pipeline: dlt.Pipeline, config: Any) -> Optional[Path]:
     """Return the file of a DuckDB database; None for other destinations."""
     if kind_of(pipeline) != "duckdb":
         return None
-    config: Any = pipeline.destination_client().config
     database = str(config.credentials.database)
     return None if database.startswith(":") else Path(database)
 
@@ -132,8 +135,9 @@ def _is_free(pipeline: dlt.Pipeline) -> bool:
 
     DuckDB lets one process have it, also one that only reads, as `verify` does.
     """
+    database = database_file(pipeline, pipeline.destination_client().config)
     for _ in range(PATIENCE):
-        with suppress(duckdb.IOException), duckdb.connect(str(database_file(pipeline))):
+        with suppress(duckdb.IOException), duckdb.connect(str(database)):
             return True
         time.sleep(1)
     return False
@@ -145,7 +149,8 @@ def _held_open(pipeline: dlt.Pipeline) -> ContextManager[Any]:
     dlt opens it for each table, and DuckDB writes out what the file is made of each
     time that it is closed.
     """
-    held: Any = pipeline.sql_client() if database_file(pipeline) else nullcontext()
+    is_duckdb = kind_of(pipeline) == "duckdb"
+    held: Any = pipeline.sql_client() if is_duckdb else nullcontext()
     return held  # type: ignore[no-any-return]
 
 
@@ -198,14 +203,13 @@ def _tables_in(database: Path) -> List[Any]:
         return connection.execute("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchall()
 
 
-def _replace_at_once(pipeline: dlt.Pipeline) -> None:
+def _replace_at_once(pipeline: dlt.Pipeline, config: Any) -> None:
     """Have a table that is replaced be so at once or not at all, wherever a run dies.
 
     Where it depends on the table whether that can be done, as with files, dlt knows
     best.
     """
     able = pipeline.destination.capabilities()
-    config: Any = pipeline.destination_client().config
     strategy: Any = getattr(config, "replace_strategy", None)
     known = able.supported_replace_strategies or []
     if strategy and strategy not in known:

@@ -59,9 +59,8 @@ def load_few_tables(pipeline: dlt.Pipeline, workers: int) -> None:
         pipeline.destination.caps_params["max_parallel_load_jobs"] = min(able, workers)
 
 
-def limit_duckdb(pipeline: dlt.Pipeline) -> None:
+def limit_duckdb(pipeline: dlt.Pipeline, config: Any) -> None:
     """Limit the memory of a DuckDB file, unless `global_config` says otherwise."""
-    config: Any = pipeline.destination_client().config
     if not config.credentials.global_config:
         config.credentials.global_config = dict(DUCKDB)
         pipeline.destination.config_params["credentials"] = config.credentials

@@ -11,12 +11,11 @@ TEXT = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
 capitals only are not the same."""
 
 
-def widen_texts(pipeline: dlt.Pipeline) -> None:
+def widen_texts(pipeline: dlt.Pipeline, config: Any) -> None:
     """Keep texts in columns that hold more than 64 kB, if this is MySQL or MariaDB.
 
     dlt stores the schema of a pipeline in such a column, and that of Harvest is longer.
     """
-    config: Any = pipeline.destination_client().config
     if config.get_backend_name() not in ("mysql", "mariadb"):
         return
     from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR

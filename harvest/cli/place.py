@@ -59,8 +59,8 @@ def pipeline_at(
         given = make()
         before = given.destination, given.dataset_name, given.collector
         named, folder = _name(given), _folder(given)
-        _move(given, target, dataset)
-        place, noted = _place(given), _note(given, PLACE)
+        place = _place(given, _move(given, target, dataset))
+        noted = _note(given, PLACE)
         is_free = noted is None and _folder(given) == folder
         if _name(given) == named and (noted == place or is_free):
             pipeline = given
@@ -75,10 +75,12 @@ def pipeline_at(
             given.destination = before[0]
 
 
-def _move(
-    pipeline: dlt.Pipeline, target: Optional[Any], dataset: Optional[str]
-) -> None:
-    """Set another destination and dataset, in the folder of this process."""
+def _move(pipeline: dlt.Pipeline, target: Optional[Any], dataset: Optional[str]) -> Any:
+    """Set another destination and dataset, in the folder of this process.
+
+    Returns:
+        DestinationClientConfiguration: The settings of the destination.
+    """
     destination = deepcopy(target or pipeline.destination)
     if issubclass(destination.spec, WithLocalFiles):
         # dlt would go on to use the folder in which the directory was created
@@ -98,6 +100,7 @@ def _move(
         # as dlt names the tables: Agency One becomes agency_one
         named = client.config.normalize_dataset_name(client.schema)
         pipeline.dataset_name = named or pipeline.dataset_name
+    return client.config
 
 
 def _name(pipeline: dlt.Pipeline) -> Tuple[Any, ...]:
@@ -116,11 +119,11 @@ def _folder(pipeline: dlt.Pipeline) -> Optional[str]:
     return params.get("local_dir")
 
 
-def _place(pipeline: dlt.Pipeline) -> str:
+def _place(pipeline: dlt.Pipeline, config: Any) -> str:
     """Return the name of a place: readable, and different for each."""
     kind = pipeline.destination.destination_type
     # neither the password nor another secret is in it
-    where = f"{kind} {pipeline.destination_client().config} {pipeline.dataset_name}"
+    where = f"{kind} {config} {pipeline.dataset_name}"
     digest = sha256(where.encode()).hexdigest()[:12]
     return f"{pipeline.destination.destination_name}-{pipeline.dataset_name}-{digest}"
 

@@ -14,21 +14,19 @@ REMOVED = "removed_rows"
 
 
 class SourceState:
-    """The state of a source in a pipeline, as it is at the moment.
+    """The state of a source in a pipeline, as it was when this was made.
 
     Args:
         pipeline (dlt.Pipeline): The pipeline.
         name (str): Name of the source.
+
+    Attributes:
+        values (Dict[str, Any]): All of it.
     """
 
     def __init__(self, pipeline: dlt.Pipeline, name: str) -> None:
-        self._pipeline = pipeline
-        self._name = name
-
-    @property
-    def values(self) -> Row:
-        """Return all of it."""
-        return dict(self._pipeline.state.get("sources", {}).get(self._name, {}))
+        # once, since dlt reads its file each time
+        self.values: Row = dict(pipeline.state.get("sources", {}).get(name, {}))
 
     def of(self, stream: str) -> Row:
         """Return what loads left behind of a stream."""

@@ -20,7 +20,7 @@ which each run compares."""
 def copy(copy: Copy) -> Copy:
     script_load(copy)
     script_load(copy)
-    limit_duckdb(copy.pipeline)
+    limit_duckdb(copy.pipeline, copy.pipeline.destination_client().config)
     return copy
 
 
