@@ -48,6 +48,7 @@ class HarvestClient:
 
     Attributes:
         account_id (Optional[str]): The account, once it is known.
+        finds_account (bool): It asks for the account, which was not given.
         pages_read (Counter[str]): Pages that were read, by stream.
     """
 
@@ -62,6 +63,7 @@ class HarvestClient:
         settings: RuntimeConfiguration,
     ) -> None:
         self.account_id = account_id
+        self.finds_account = not account_id
         self.base_url = base_url
         self.rate_limits = rate_limits
         self.settings = settings

@@ -22,6 +22,7 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
 from .. import HarvestError
+from ..api.running import run
 from ..history import keep_versions, lists_in
 from ..reconcile import (
     Result,
@@ -105,6 +106,7 @@ def execute(
         raise HarvestError(
             "end_date is for loading, but verify compares all days: leave it out."
         )
+    run(context_of(source).greet())
     with opened(*where, signals=signals) as ready:
         if options.dry_run:
             return forecast(ready, source, options.full_refresh, options.deep)
@@ -170,6 +172,7 @@ def load(
     context, versioned = context_of(source), lists_in(history)
     check_arguments(deleted or "ignore", max_deleted_share, compare_every_hours or 0)
     began, sent = time.monotonic(), context.client.requests_sent
+    run(context.greet())
     with opened(pipeline, destination, dataset, True, signals) as ready:
         if progress:
             ready.collector = progress

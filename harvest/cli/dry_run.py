@@ -140,7 +140,7 @@ class _Planner:
     async def plan(self) -> List[Planned]:
         """Return what would be read of each stream."""
         streams = [stream for stream in STREAMS.values() if not stream.parent]
-        accounts = 0 if self.context.client.account_id else 1
+        accounts = int(self.context.client.finds_account)
         found = await asyncio.gather(*map(self._plan, streams))
         owner = Planned("owner", "to whom the token belongs", None, 1 + accounts)
         return [owner, *(planned for each in found for planned in each)]

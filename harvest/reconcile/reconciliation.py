@@ -40,7 +40,7 @@ class Reconciliation:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._requests_before = job.context.client.requests_sent
+        self._requests_before = job.context.requests_before
         self._unrepaired: List[str] = []
         self._failure = ""
 

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 from uuid import uuid4
 
 import dlt
@@ -47,6 +47,8 @@ class Context:
         load_began (str): When the first step of a load began, by Harvest's clock.
         dispositions (Dict[str, Any]): The write dispositions of streams that were left
             out in the last run, as they were before.
+        greeted (Optional[Tuple[Dict[str, Any], str]]): The answer to `greet`, for the
+            next run.
     """
 
     client: HarvestClient
@@ -63,12 +65,19 @@ class Context:
     load_began: str = ""
     source_id: str = field(default_factory=lambda: uuid4().hex)
     dispositions: Dict[str, Any] = field(default_factory=dict)
+    greeted: Optional[Tuple[Row, str]] = None
+    _greeting: int = 0
 
     @property
     def run(self) -> Run:
         """Return the present run: a source may be used for several in turn."""
         assert self._run
         return self._run
+
+    @property
+    def requests_before(self) -> int:
+        """Return the requests before the next run, which `greet` begins."""
+        return self.client.requests_sent - self._greeting
 
     def begin(self, name: str) -> Run:
         """Return the present run, and begin it with the first resource that it reads.
@@ -89,7 +98,7 @@ class Context:
         run = self._run
         if run is None or (run.load_id, id(run.source)) != (load_id, id(source)):
             state = dlt.current.source_state()
-            sent = self.client.requests_sent
+            sent = self.requests_before
             run = self._run = Run(sent, load_id=load_id, source=source, state=state)
             if self.step_seconds is not None:
                 run.until = time.monotonic() + self.step_seconds
@@ -115,7 +124,7 @@ class Context:
 
     def new_run(self) -> None:
         """Begin anew with what is asked for once in a run, without a run of dlt."""
-        self._run = Run(self.client.requests_sent)
+        self._run = Run(self.requests_before)
 
     def start_of(self, stream: Stream) -> Optional[str]:
         """Return the `start_date`, if it bounds a stream."""
@@ -127,11 +136,25 @@ class Context:
         Raises:
             HarvestError: The token or the account is not known to Harvest.
         """
-        user, now = await self.run.once("owner", self.client.owner)
+        user, now = await self.run.once("owner", self._ask_owner)
         self.run.began = self.run.began or now
         roles = user.get("access_roles")
         known = sorted(map(str, roles)) if isinstance(roles, list) else []
         return {"id": user.get("id"), "access_roles": known}
+
+    async def greet(self) -> None:
+        """Ask to whom the token belongs before anything else is opened.
+
+        Raises:
+            HarvestError: Credentials are missing, or Harvest refuses them.
+        """
+        before = self.client.requests_sent
+        self.greeted = await self.client.owner()
+        self._greeting = self.client.requests_sent - before
+
+    async def _ask_owner(self) -> Tuple[Row, str]:
+        known, self.greeted, self._greeting = self.greeted, None, 0
+        return known or await self.client.owner()
 
     async def page_of(
         self, stream: Stream, params: Optional[Row] = None, path: str = ""

@@ -1,6 +1,7 @@
 """Sign-in and permission: what is refused stops the run, or leaves its table as it was."""
 
 import time
+from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
@@ -11,7 +12,7 @@ from sandbox import Account, RequestRecord, Server
 from tests.copy import Copy, truth
 from tests.helpers import long_account, long_server, sentence, snapshot
 from tests.lakes import Delta
-from tests.script import environment, run
+from tests.script import environment, one_sentence, run
 
 FEW = ("company", "clients", "roles", "users", "cost_rates", "invoices", "time_team")
 
@@ -127,6 +128,27 @@ def test_sign_in_is_tried_again(server: Server) -> None:
     at = [record.at for record in server.requests if record.path == "/api/v2/oauth2/token"]
     assert at[3] - at[2] > 1.9
     copy.check("clients")
+
+
+@pytest.mark.parametrize("command", [[], ["--dry-run"], ["verify"]], ids=["load", "dry", "verify"])
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [("", "No Harvest credentials"), ("made-up", "Harvest refused the access token (401)")],
+    ids=["none", "wrong"],
+)
+def test_a_token_is_asked_about_before_anything_is_opened(
+    server: Server, tmp_path: Path, command: List[str], token: str, says: str
+) -> None:
+    """Else the sentence would be about the database, which is not there."""
+    data = tmp_path / "data"
+    env = {
+        **environment(server, ACCESS_TOKEN=token),
+        "DESTINATION__POSTGRES__CREDENTIALS": "postgresql://loader:none@127.0.0.1:1/none",
+        "DLT_DATA_DIR": str(data),
+    }
+    done = run(*command, "--destination", "postgres", env=env)
+    assert one_sentence(done).startswith(f"error: {says}")
+    assert not (data / "pipelines").exists()
 
 
 def test_the_token_of_another_is_refused_at_once(server: Server) -> None:
