@@ -16,11 +16,11 @@ Cancel = Callable[[], None]
 
 EXPECTED = re.compile(
     r"column hint is only applied when|Staging data is declared|Falling back to `append"
-    r"|Transient exception in job|retried in load"
+    r"|Transient exception in job|retried in load|was not fully loaded"
 )
 """What dlt logs though it is meant so, or told at the end: hints for merging where
 tables are replaced, files, into which nothing can be merged (docs/files.md), and the
-traceback of each attempt to load a table."""
+traceback of each attempt to load a table, or a package."""
 
 
 @contextmanager

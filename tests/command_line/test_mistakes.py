@@ -4,13 +4,13 @@ import sqlite3
 import uuid
 from contextlib import closing
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
 import psycopg2
 import pytest
 
 from sandbox import Server
-from tests.script import environment, one_sentence, run
+from tests.script import counts, environment, one_sentence, run
 
 FEW = ("--resources", "clients,roles,tasks")
 
@@ -98,3 +98,19 @@ def test_sqlite_that_another_program_writes_to(server: Server) -> None:
         said = one_sentence(run(*arguments, env=env))
     assert "The SQLite database is open in another program" in said
     assert run(*arguments, env=env).returncode == 0
+
+
+@pytest.mark.long
+def test_hundreds_of_new_fields_get_the_memory_that_they_take(server: Server) -> None:
+    """140 MB are too little for merging them; nobody has to know."""
+    fields = {f"field_{number}": f"a text of some length, {number}" for number in range(400)}
+    for number in range(2_000):
+        server.account.add("tasks", name=f"Task {number}")
+
+    def wide(body: Dict[str, Any]) -> Dict[str, Any]:
+        return {**body, "tasks": [{**row, **fields} for row in body["tasks"]]}
+
+    server.faults.add("/tasks", "mutate", times=None, change=wide)
+    done = run("-q", "--resources", "tasks", env=environment(server))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert counts()["tasks"] == len(server.account.rows("tasks"))
