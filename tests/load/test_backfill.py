@@ -229,7 +229,8 @@ def test_bad_input(server: Server, arguments: List[str], words: List[str]) -> No
     message = one_sentence(run(*arguments, env=environment(server)))
     for word in words:
         assert word in message
-    assert server.requests == []
+    # some of it shows when the load begins
+    assert {record.path for record in server.requests} <= {"/users/me"}
 
 
 @pytest.mark.long
