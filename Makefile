@@ -121,8 +121,8 @@ models: .venv/.models
 
 # the same answers in the browser
 app: models
-	DLT_DATA_DIR=.demo/dlt DESTINATION__DUCKDB__CREDENTIALS=.demo/harvest.duckdb \
-		HARVEST_VERIFIED=.demo/verify.json RUNTIME__DLTHUB_TELEMETRY=false \
+	DLT_DATA_DIR="$(CURDIR)/.demo/dlt" DESTINATION__DUCKDB__CREDENTIALS="$(CURDIR)/.demo/harvest.duckdb" \
+		HARVEST_VERIFIED="$(CURDIR)/.demo/verify.json" RUNTIME__DLTHUB_TELEMETRY=false \
 		$(BIN)/marimo run notebooks/harvest_app.py
 
 .venv/.models: pyproject.toml requirements.txt | .venv/bin/python

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ import requests
 from sandbox import Server
 from tests.copy import Copy
 from tests.models.conftest import Models
-from tests.script import ROOT
+from tests.script import ROOT, environment, run
 
 pytestmark = pytest.mark.long
 
@@ -98,6 +99,38 @@ def page(address: str, chromium: str) -> Iterator[Any]:
         yield opened
         browser.close()
     assert not errors
+
+
+def test_make_app_opens_what_make_models_has_left(
+    server: Server, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is looked for below the folder in which the pipeline was made."""
+    pytest.importorskip("marimo")
+    home = tmp_path / ".demo"
+    home.mkdir()
+    models.database = home / "harvest.duckdb"
+    models.env["HARVEST_DUCKDB"] = str(models.database)
+    env = {
+        **environment(server),
+        "DLT_DATA_DIR": str(home / "dlt"),
+        "DESTINATION__DUCKDB__CREDENTIALS": str(models.database),
+    }
+    with monkeypatch.context() as inside:
+        inside.chdir(home)
+        assert run("-q", env=env).returncode == 0
+    models.dbt("run")
+    for name in ("pyproject.toml", "requirements.txt"):
+        (tmp_path / name).touch()
+    make = ["make", "--dry-run", "--file", str(ROOT / "Makefile"), "app"]
+    said = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    words = shlex.split(said[said.index("DLT_DATA_DIR=") :].replace("\\\n", " "))
+    settings = dict(word.split("=", 1) for word in words if "=" in word)
+    assert len(settings) > 2
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "notebooks" / "harvest_app.py")],
+        cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def numbers(page: Any, tab: str) -> dict[str, str]:
