@@ -38,11 +38,13 @@ MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_TRIM_THRESHOLD_": "1310
 """Gives memory back to the machine that is not used any more: Arrow's own allocator keeps what it
 once had, and that of C most of it."""
 
-SPEED, UNFORESEEN, GROWTH, PEAK, EXCESS, START = 13_400 / 44_218, 1.15, 1.3, 500, 1.15, 0.5
+SPEED, UNFORESEEN, GROWTH, PEAK, EXCESS, START = 13_400 / 44_218, 1.2, 1.3, 500, 1.15, 0.5
 """The targets: rows a second as a share of a bare client's, both measured where this was set, since
 machines differ by a factor of three; seconds as a multiple of those with documented fields
 only; growth of the peak from the first account on; megabytes; seconds as a multiple of the floor;
 seconds of `--help` beyond `import dlt`."""
+STEPS = 1.01
+"""The most requests of a load in steps, as a multiple of what one run takes."""
 LEAN = {"duckdb": 500, "postgres": 800, "bigquery": 800}
 """Megabytes that a load may take with what harvest_pipeline.py sets."""
 SLOWER = 1.1
@@ -336,7 +338,8 @@ def benchmark(sizes: Sequence[int]) -> int:
     print(f"\nA bare client reads {served:,.0f} entries/s from the sandbox.")
     print(f"dlt's rest_api takes {ratio:.1f} times as long for the same lists.\n")
     for load in [*whole, alone, pace]:
-        fewest = load.requests <= load.minimum
+        # each step of the script's load asks for the lists of parents anew
+        fewest = load.requests <= load.minimum * (STEPS if load is pace else 1)
         check(fewest, f"{load.requests:,} requests where {load.minimum:,} are needed")
     speed = alone.entries / alone.seconds
     check(

@@ -76,7 +76,7 @@ def hidden(text: str) -> str:
     Of a connection string whose password has a character such as @ or / in it, the
     parts between may turn up in a message as the name of a host or of a database.
     """
-    for part in sorted({*_secret_parts()}, key=len, reverse=True):
+    for part in sorted({*_secret_parts()} - {""}, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "***", text)
     return text
 

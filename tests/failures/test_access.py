@@ -147,7 +147,10 @@ def test_a_token_is_asked_about_before_anything_is_opened(
         "DLT_DATA_DIR": str(data),
     }
     done = run(*command, "--destination", "postgres", env=env)
-    assert one_sentence(done).startswith(f"error: {says}")
+    said = one_sentence(done)
+    assert said.startswith(f"error: {says}")
+    # an empty variable hides nothing
+    assert "***" not in said
     assert not (data / "pipelines").exists()
 
 

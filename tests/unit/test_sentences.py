@@ -46,6 +46,14 @@ def test_what_a_database_says(message: str, words: list[str]) -> None:
     assert "Unexpected" not in said
 
 
+@pytest.mark.parametrize("password", ["", "@", "a@@b"])
+def test_no_password_hides_nothing(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", f"postgresql://me:{password}@db/w")
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS__PASSWORD", password)
+    said = traceback_of(wrapped("The database is full."))
+    assert "RuntimeError: The database is full." in said
+
+
 @pytest.mark.parametrize(
     ("password", "part"),
     [
