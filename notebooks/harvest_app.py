@@ -121,7 +121,8 @@ def behind(rows: Rows, columns: dict[str, str], title: str = "The table behind i
 
     table = [{heading: plain(row[name]) for name, heading in columns.items()} for row in rows]
     shown = mo.ui.table(table, selection=None, page_size=10) if table else mo.md("No rows.")
-    return mo.accordion({f"{title} ({len(rows)} rows)": shown})
+    many = "row" if len(rows) == 1 else "rows"
+    return mo.accordion({f"{title} ({len(rows)} {many})": shown})
 
 
 @app.function

@@ -108,7 +108,8 @@ def test_rates_of_exchange_of_ones_own(server: Server, project: Callable[..., Mo
     Copy(server).begin()
     rates = "currency,valid_from,rate\nUSD,2000-01-01,0.5\nUSD,2026-01-01,0.25\nEUR,2000-01-01,9\n"
     own = project({"my_rates": rates}, harvest={"harvest_exchange_rates": "my_rates"})
-    own.dbt("run", "--select", "+fct_time", "my_rates")
+    own.dbt("seed")
+    own.dbt("run", "--select", "+fct_time")
     clients = {row["id"]: row["currency"] for row in server.account.rows("clients")}
     amounts = {"EUR": 1.0, "USD": 0.0}
     entries = own.by("fct_time", "time_entry_id")
