@@ -211,7 +211,9 @@ def plan(past: Past, clients: list[Row], people: list[Person]) -> list[Project]:
         plans.append((starts, max(ends, starts + timedelta(days=40)) if ends else None, number))
     for starts, ends, number in plans:
         there = [client for client in clients if client["since"] <= starts] or clients[:1]
-        client = there[number * 7 % len(there)]
+        currency = story.CURRENCIES[number % len(story.CURRENCIES)]
+        some = [client for client in there if client["currency"] == currency] or there
+        client = some[number * 7 % len(some)]
         name = words.PROJECTS[number % len(words.PROJECTS)]
         if number >= len(words.PROJECTS):
             name = words.new_name(rng, "projects")

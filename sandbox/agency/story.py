@@ -13,6 +13,9 @@ CONCURRENT_PROJECTS = 8
 ENTRIES_A_YEAR = 3200
 """How many time entries those people write in a year."""
 
+CURRENCIES = ("EUR", "EUR", "USD", "EUR", "GBP")
+"""The currencies of projects, in the order in which these begin: at any time, most of the work is
+in the agency's own."""
 EUROS = {"EUR": 1.0, "USD": 0.92, "GBP": 1.17}
 """What one unit of a client's currency is worth in the agency's."""
 
