@@ -48,7 +48,7 @@ def export(checkout: Path) -> List[Path]:
     shutil.copytree(ROOT / "harvest", checkout / source, ignore=IGNORED)
     shutil.copyfile(ROOT / script.name, checkout / script)
     shutil.copytree(ROOT / "sandbox", checkout / tests / "sandbox", ignore=NOT_FOR_TESTS)
-    for module in (checkout / tests / "sandbox").glob("*.py"):
+    for module in (checkout / tests / "sandbox").rglob("*.py"):
         module.write_text(LINT + module.read_text(encoding="utf-8"), encoding="utf-8")
     (checkout / tests / "__init__.py").touch()
     shutil.copy(ROOT / "tools" / "verified_sources" / "test_harvest_source.py", checkout / tests)

@@ -116,7 +116,8 @@ def _name(pipeline: dlt.Pipeline) -> Tuple[Any, ...]:
 def _folder(pipeline: dlt.Pipeline) -> Optional[str]:
     """Return the folder to which paths are relative, if there are any."""
     params = pipeline.destination.config_params if pipeline.destination else {}
-    return params.get("local_dir")
+    folder: Optional[str] = params.get("local_dir")
+    return folder
 
 
 def _place(pipeline: dlt.Pipeline, config: Any) -> str:
@@ -213,7 +214,7 @@ def _may_be_loaded(pipeline: dlt.Pipeline, stored: Row) -> bool:
         return True
     with suppress(KeyError):
         began: Optional[str] = pipeline.get_local_state_val(BEGAN_FROM)
-        return began == version
+        return bool(began == version)
     # a script extracted it
     if not stored:
         return pipeline.first_run
