@@ -216,10 +216,17 @@ async def _below(
     ]
     # each step reads a parent, so that one of them is the last
     required = len(asked) if whole else len(questions_of(stream, [0]))
-    calls = (
-        _rows_in_time(context, run, stream, values, number < required)
-        for number, values in enumerate(asked)
-    )
+
+    async def rows_in_time(number: int, values: Row) -> Optional[Rows]:
+        nonlocal required
+        await context.client.rate_limit(stream).turn()
+        if run.is_over and number >= required:
+            return CUT
+        # those before it may still wait for their turn: none is left out
+        required = max(required, number + 1)
+        return await rows_below(context, stream, values)
+
+    calls = (rows_in_time(number, values) for number, values in enumerate(asked))
     # as many as there are threads: what is below a record is short
     async with aclosing(in_order(calls, WORKERS)) as answers:
         for parent in parents:
@@ -231,16 +238,6 @@ async def _below(
                     return
                 answered.append((values, rows))
             yield parent, answered
-
-
-async def _rows_in_time(
-    context: Context, run: Run, stream: Stream, values: Row, required: bool
-) -> Optional[Rows]:
-    """Return the rows below one parent, or `CUT` if its turn is not in this step."""
-    await context.client.rate_limit(stream).turn()
-    if run.is_over and not required:
-        return CUT
-    return await rows_below(context, stream, values)
 
 
 async def rows_below(context: Context, stream: Stream, values: Row) -> Optional[Rows]:

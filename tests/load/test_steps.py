@@ -60,6 +60,15 @@ def test_lists_are_there_after_the_first_step(slow: Copy) -> None:
     assert not asked_below(slow)
 
 
+def test_what_waits_for_the_rate_limit_is_asked_once(slow: Copy) -> None:
+    """Whichever of the waiting requests gets the next turn when a step ends."""
+    done = in_steps(slow, *ALL, rate_limit=40, rate_window=0.5)
+    assert len(done) > 2
+    again = [path for path, times in asked_below(slow).items() if times > 1]
+    assert not again
+    slow.check(*ALL)
+
+
 @pytest.mark.parametrize("killed_after", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_another_run_goes_on_where_one_was_killed(slow: Copy, killed_after: int) -> None:
     slow.server.service.latency = 0.05
