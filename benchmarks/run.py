@@ -31,7 +31,7 @@ RATE, WINDOW, REPORT_RATE = 100, 15, 100
 LATENCY = 0.3
 """Seconds until each answer, in the run that keeps to the limits."""
 UNLIMITED = {"rate_limit": 10**6, "report_rate_limit": 10**6}
-LISTS = [each.name for each in STREAMS.values() if each.kind == "list" and not each.optional]
+LISTS = [each.name for each in STREAMS.values() if each.kind == "list" and not each.section]
 """What dlt's `rest_api` source can read without code of one's own."""
 
 MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_TRIM_THRESHOLD_": "131072"}
@@ -95,7 +95,7 @@ class Sandbox:
         if any(STREAMS[name].feature for name in streams):
             wanted["company"] = None
         # who asks; and, before single users are, whether there is paid time off
-        total = 1 + any(STREAMS[name].optional and STREAMS[name].parent for name in streams)
+        total = 1 + any(STREAMS[name].section and STREAMS[name].parent for name in streams)
         for stream in (STREAMS[name] for name in wanted):
             if stream.kind == "report":
                 total += self._windows()

@@ -137,11 +137,11 @@ class Versions:
     def resource(self, delta: bool) -> DltResource:
         """Return what appends them to their table."""
         stamps: Dict[str, Any] = {name: {"data_type": "timestamp"} for name in STAMPS}
-        kept: DltResource = dlt.resource(self._rows(), name=self._table)
-        kept.apply_hints(columns={**self._columns, **stamps})
+        versions: DltResource = dlt.resource(self._rows(), name=self._table)
+        versions.apply_hints(columns={**self._columns, **stamps})
         if delta:
-            kept.apply_hints(table_format="delta")
-        return kept
+            versions.apply_hints(table_format="delta")
+        return versions
 
     def _rows(self) -> Iterator[Rows]:
         now = datetime.now(timezone.utc)

@@ -58,7 +58,7 @@ class Stream:
         parent_role (str): Only parents with this among their `access_roles` have it.
         per_year (bool): It is asked for once for each year.
         feature (str): Field of `company` that says whether the account uses it.
-        optional (str): The section of Harvest that an account may not have.
+        section (str): The section of Harvest that an account may not have.
         permission (str): The role in Harvest that may read it, in words.
         dated (str): The column with its day, which `start_date` bounds.
         backfilled (bool): It can be read from one day to another, by `from` and `to`.
@@ -83,7 +83,7 @@ class Stream:
     parent_role: str = ""
     per_year: bool = False
     feature: str = ""
-    optional: str = ""
+    section: str = ""
     permission: str = MANAGER
     dated: str = ""
     backfilled: bool = False
@@ -108,8 +108,8 @@ class Stream:
     @property
     def primary_key(self) -> Tuple[str, ...]:
         """Return the key by which dlt merges rows; none if they come as a set."""
-        loose = self.optional and self.kind != "list"
-        return () if self.report or loose else self.key
+        may_repeat = self.section and self.kind != "list"
+        return () if self.report or may_repeat else self.key
 
     @property
     def merge_key(self) -> Tuple[str, ...]:
@@ -138,7 +138,7 @@ def _child(name: str, parent: str, **facts: Any) -> Stream:
 def _pto(name: str, **facts: Any) -> Stream:
     """Return `pto_types`, which is at `/pto/types`."""
     return Stream(
-        name, f"/{name.replace('_', '/', 1)}", optional=_PAID_TIME_OFF, **facts
+        name, f"/{name.replace('_', '/', 1)}", section=_PAID_TIME_OFF, **facts
     )
 
 
@@ -229,7 +229,7 @@ _ALL = (
         params={"user_id": "{id}"},
         parent="users",
         per_year=True,
-        optional=_PAID_TIME_OFF,
+        section=_PAID_TIME_OFF,
     ),
     _time("time_clients", "project", "client_id"),
     _time("time_projects", "project", "project_id"),

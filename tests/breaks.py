@@ -190,7 +190,7 @@ BREAKS: List[Break] = [
     Break(
         "a stream that is refused is left out, and the others are loaded",
         "harvest/streams/read.py",
-        'if context.on_forbidden == "raise" and not stream.optional:',
+        'if context.on_forbidden == "raise" and not stream.section:',
         "if True:",
         "tests/failures/test_access.py::test_skip_is_the_default_and_no_error",
     ),

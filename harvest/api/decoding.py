@@ -160,7 +160,7 @@ def find_rows(stream: Stream, value: Any, record: bool = False) -> Optional[Rows
     if not stream.rows_in or record:
         return [value] if isinstance(value, dict) else None
     rows = value.get(stream.rows_in) if isinstance(value, dict) else None
-    if rows is None and stream.optional:
+    if rows is None and stream.section:
         lists = [value] if isinstance(value, list) else _lists_of_rows(value)
         rows = lists[0] if len(lists) == 1 else [value] if not lists else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -184,7 +184,7 @@ def set_apart(rows: Rows) -> Rows:
     ]
 
 
-def identifies(value: Any) -> bool:
+def is_int64(value: Any) -> bool:
     """Return whether a value is a number of 64 bits, or the text of one."""
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
@@ -201,7 +201,7 @@ def _decoder(kind: Any = Any) -> Any:
 
 
 def _count(value: Any) -> Optional[int]:
-    return int(value) if identifies(value) and not isinstance(value, bool) else None
+    return int(value) if is_int64(value) and not isinstance(value, bool) else None
 
 
 def _lists_of_rows(value: Any) -> List[Rows]:

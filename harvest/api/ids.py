@@ -4,7 +4,7 @@ from array import array
 from typing import Any, Iterable, Set
 
 from ..typing import Row, Rows
-from .decoding import identifies
+from .decoding import is_int64
 
 
 class Ids:
@@ -46,4 +46,4 @@ def first_met(rows: Rows, met: Ids) -> Rows:
 def _id(row: Row) -> Any:
     """Return the id of a row, or without a proper one what tells it from others."""
     value: Any = row.get("id")
-    return int(value) if identifies(value) else repr(row if value is None else value)
+    return int(value) if is_int64(value) else repr(row if value is None else value)

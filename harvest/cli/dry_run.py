@@ -159,7 +159,7 @@ class _Planner:
             return await self._read(stream, family)
         except AccessRefused as refused:
             why = refusal(stream, refused)
-            if self.context.on_forbidden == "raise" and not stream.optional:
+            if self.context.on_forbidden == "raise" and not stream.section:
                 raise HarvestError(f"{stream.name}: {why}.") from refused
             return [_nothing(each, why, int(each is family[0])) for each in family]
 
@@ -205,8 +205,8 @@ class _Planner:
         if await self.context.lacks(child):
             return [_nothing(child, lacking(child))]
         found = []
-        if child.optional:
-            found = [Planned(child.optional, "whether there is any", None, 1)]
+        if child.section:
+            found = [Planned(child.section, "whether there is any", None, 1)]
             try:
                 await self.context.has_section(child)
             except AccessRefused as refused:

@@ -187,7 +187,7 @@ class ChildComparison(SetComparison):
         if not self._parents[key[0]]:
             return []
         rows = await rows_below(context, stream, shared)
-        if rows is None and stream.optional:
+        if rows is None and stream.section:
             # nobody knows what an account without the section answers
             return None
         return owned(rows or [], shared)

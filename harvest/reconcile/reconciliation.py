@@ -147,7 +147,7 @@ class Reconciliation:
         """Compare one stream, if the account has it, and Harvest lets it be read."""
         stream, context = STREAMS[found.stream], self._job.context
         try:
-            if stream.optional and not self._job.state.was_created(stream.name):
+            if stream.section and not self._job.state.was_created(stream.name):
                 # one request for all of them
                 await context.has_section(stream)
             if await context.lacks(stream):
@@ -155,9 +155,9 @@ class Reconciliation:
             else:
                 await KINDS[stream.kind](self._job, found).compare()
         except AccessRefused as refused:
-            if context.on_forbidden == "raise" and not stream.optional:
+            if context.on_forbidden == "raise" and not stream.section:
                 raise
-            status: Outcome = "not covered" if stream.optional else "not compared"
+            status: Outcome = "not covered" if stream.section else "not compared"
             found.leave_out(status, refusal(stream, refused))
         except UnsteadyList:
             found.leave_out("not compared", "it changed each time that it was read")

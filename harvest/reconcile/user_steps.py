@@ -12,7 +12,7 @@ from dlt.extract import DltResource
 from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
 from dlt.extract.items_transform import LimitItem, MetricsItem
 
-from ..api.decoding import identifies
+from ..api.decoding import is_int64
 from ..settings import Stream
 from ..streams.dlt_internals import steps_of
 from ..streams.rows import ToTable
@@ -105,4 +105,4 @@ def keys_of(stream: Stream, rows: Rows) -> List[Key]:
     [(7,)]
     """
     found = ([value_at(row, name) for name in stream.key] for row in rows)
-    return [tuple(map(int, key)) for key in found if all(map(identifies, key))]
+    return [tuple(map(int, key)) for key in found if all(map(is_int64, key))]

@@ -231,13 +231,13 @@ class Context:
             AccessRefused: It has not.
         """
         tells = next(
-            each for each in STREAMS.values() if each.optional == stream.optional
+            each for each in STREAMS.values() if each.section == stream.section
         )
 
         async def ask() -> None:
             await self.client.page(tells, params={"per_page": 1})
 
-        await self.run.once(stream.optional, ask)
+        await self.run.once(stream.section, ask)
 
     def check_same(self, before: Optional[str]) -> None:
         """Refuse to mix the account with the one that a dataset holds.
@@ -270,12 +270,12 @@ def lacking(stream: Stream) -> str:
 
 def refusal(stream: Stream, refused: AccessRefused) -> str:
     """Return why a stream is left out that Harvest refuses."""
-    if stream.optional and refused.status == 403:
+    if stream.section and refused.status == 403:
         return (
-            f"the account has no {stream.optional}, or hides it from this owner (403)"
+            f"the account has no {stream.section}, or hides it from this owner (403)"
         )
-    if stream.optional:
-        return f"the account has no {stream.optional} ({refused.status})"
+    if stream.section:
+        return f"the account has no {stream.section} ({refused.status})"
     if refused.status == 404:
         return "Harvest does not know it for this account (404)"
     said, role = refused.said, stream.permission

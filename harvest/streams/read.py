@@ -115,7 +115,7 @@ async def _read(
         _leave_out(context, run, names, "its rows came or went each time it was read")
     except AccessRefused as refused:
         why = refusal(stream, refused)
-        if context.on_forbidden == "raise" and not stream.optional:
+        if context.on_forbidden == "raise" and not stream.section:
             sentence = f"{stream.name}: {why}; nothing was loaded."
             raise HarvestError(sentence) from refused
         _leave_out(context, run, names, why)
@@ -151,7 +151,7 @@ async def _why_not(
     for name in names:
         if context.is_refreshed(run, name) or sees_as_much(owner, owners.get(name)):
             owners[name] = owner
-    if stream.optional and stream.parent:
+    if stream.section and stream.parent:
         await context.has_section(stream)
     return await context.why_not(stream, owners.get(stream.name))
 
@@ -160,7 +160,7 @@ def _leave_out(context: Context, run: Run, names: Sequence[str], why: str) -> No
     """Leave streams out, visibly, and their tables as they were."""
     for name in names:
         known = why in run.skipped.values()
-        if not known or not (why == SEES_LESS or STREAMS[name].optional):
+        if not known or not (why == SEES_LESS or STREAMS[name].section):
             logger.warning(f"{name} is not read: {why}; its table is left as it was")
         run.skipped[name] = why
         if resource := run.selected.get(name):

@@ -9,7 +9,7 @@ from dlt.common import Decimal, logger
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import TTableSchemaColumns
 
-from ..api.decoding import identifies
+from ..api.decoding import is_int64
 from ..settings import Stream
 from ..typing import Row, Rows
 from .tables import Table
@@ -83,7 +83,7 @@ def storable(
     declared = Declared(schema, table or stream.name)
     for row in rows:
         odd = [
-            name for name in stream.primary_key if not identifies(value_at(row, name))
+            name for name in stream.primary_key if not is_int64(value_at(row, name))
         ]
         if odd:
             logger.error(

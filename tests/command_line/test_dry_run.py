@@ -84,11 +84,11 @@ def test_the_first_run_and_the_next_ones(server: Server, env: Dict[str, str]) ->
             counts = account.counts()
             assert before == {}
             known = {name: n for name, n in rows(found).items() if n is not None}
-            assert {name: n for name, n in known.items() if not STREAMS[name].optional} == {
+            assert {name: n for name, n in known.items() if not STREAMS[name].section} == {
                 name: counts.get(name, 1)
                 for name, stream in STREAMS.items()
                 if stream.kind in ("list", "whole") and name != "project_budget"
-                if not stream.optional
+                if not stream.section
             } | {"project_budget": rows(found)["project_budget"]}
         else:
             assert requests(found)["invoice_payments"] == changed

@@ -190,12 +190,12 @@ def test_streams_are_refused(
         copy.run(full_refresh=full_refresh, substream_refresh_hours=0)
         assert copy.skipped() == {
             stream: "the account has no paid time off, or hides it from this owner (403)"
-            if STREAMS[stream].optional and stream in server.forbidden
+            if STREAMS[stream].section and stream in server.forbidden
             else f"Harvest refused it {SAID}, since it needs the role {refused.permission}"
             for stream, refused in skipped.items()
         }
         for stream, why in copy.skipped().items():
-            if not STREAMS[stream].optional:
+            if not STREAMS[stream].section:
                 assert f"{stream} is not read: {why}; its table is left as it was" in said.text
         assert said.text.count("is not read: the account has no paid time off") == odd + 1
         after = snapshot(copy)
@@ -319,7 +319,7 @@ def test_every_stream_is_refused(server: Server) -> None:
         copy.run()
     message = sentence(raised.value)
     assert message.startswith("Harvest let none of the streams be read: ")
-    required = [name for name, stream in STREAMS.items() if not stream.optional]
+    required = [name for name, stream in STREAMS.items() if not stream.section]
     assert all(f"{stream}: Harvest refused it (403)" in message for stream in required)
     assert snapshot(copy) == before
     done = run(env=environment(server))

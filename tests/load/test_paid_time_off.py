@@ -19,7 +19,7 @@ def account(generated: Callable[..., Account]) -> Account:
 
 
 def test_the_seven_streams() -> None:
-    assert {name for name, stream in STREAMS.items() if stream.optional} == set(TIME_OFF)
+    assert {name for name, stream in STREAMS.items() if stream.section} == set(TIME_OFF)
 
 
 @pytest.mark.parametrize("answer", ["403", "404", "empty"])
@@ -30,7 +30,7 @@ def test_an_account_without_it_loads_everything_else(
     copy = Copy(server, on_forbidden="raise")
     copy.run(*FEW)
     copy.check("clients", "users")
-    skipped = {name for name in copy.skipped() if STREAMS[name].optional}
+    skipped = {name for name in copy.skipped() if STREAMS[name].section}
     assert skipped == (set() if answer == "empty" else set(TIME_OFF))
     if answer != "empty":
         assert said.text.count("the account has no paid time off") == 1

@@ -201,7 +201,7 @@ def test_what_was_refused_is_not_equal(server: Server) -> None:
     server.forbidden |= lists - {"company"}
     result = check(copy)
     assert not result.equal
-    required = {name for name in lists - {"company"} if not STREAMS[name].optional}
+    required = {name for name in lists - {"company"} if not STREAMS[name].section}
     assert streams(result, "not compared") == required
     assert result.count("not compared") == len(required)
 
@@ -225,7 +225,7 @@ def test_a_list_that_never_stands_still_is_not_equal(server: Server) -> None:
 @pytest.mark.parametrize("how", ["403", "404"])
 def test_an_account_without_paid_time_off(server: Server, how: str) -> None:
     server.api.paid_time_off = how
-    optional = [name for name, stream in STREAMS.items() if stream.optional]
+    optional = [name for name, stream in STREAMS.items() if stream.section]
     copy = Copy(server).of("clients", "users", *optional)
     copy.run()
     copy.server.requests.clear()
