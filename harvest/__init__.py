@@ -8,7 +8,7 @@ from dlt.extract import DltResource
 
 from .exceptions import HarvestError
 from .settings import BASE_URL, ID_URL, STREAMS, USER_AGENT
-from .streams.arguments import Settings, context_from
+from .streams.arguments import Settings, account_from
 from .streams.dlt_internals import named_source
 from .streams.resources import feeding_resources, resource_of
 from .streams.tables import declare_tables
@@ -120,9 +120,9 @@ def harvest_source(
         report_rate_limit=report_rate_limit,
         report_rate_window=report_rate_window,
     )
-    context = context_from(settings)
+    account = account_from(settings)
     declare_tables(dlt.current.source_schema())
-    feeding = feeding_resources(context)
+    feeding = feeding_resources(account)
     for stream in STREAMS.values():
-        if stream.backfilled or not context.end_date:
-            yield resource_of(context, stream, feeding)
+        if stream.backfilled or not account.end_date:
+            yield resource_of(account, stream, feeding)

@@ -12,7 +12,7 @@ from .reconcile import Result
 from .reconcile.sql_versions import changed_versions, deleted_versions, how_many
 from .reconcile.stored import StoredTables, Unreadable
 from .settings import STREAMS
-from .streams.context import context_of
+from .streams.account import account_of
 from .typing import Rows
 
 STAMPS = ("valid_from", "seen_at", "deleted_at")
@@ -59,7 +59,7 @@ def keep_versions(
         >>> keep_versions(pipeline, source, ["projects"], reconcile(pipeline, source))
         {'projects': 2}
     """
-    context = context_of(source)
+    account = account_of(source)
     wanted = [name for name in lists_in(streams) if name in source.selected_resources]
     if not wanted or source.schema.name not in pipeline.schemas:
         return {}
@@ -73,7 +73,7 @@ def keep_versions(
     if added:
         found[0].stored.write(
             source,
-            [each.resource(context.delta) for each in found if each.stream in added],
+            [each.resource(account.delta) for each in found if each.stream in added],
         )
     return added
 

@@ -11,7 +11,7 @@ from typing import Iterator, Tuple
 from dlt.extract import DltSource
 
 from .settings import STREAMS
-from .streams.context import context_of
+from .streams.account import account_of
 
 SECONDS = (15.0, 60.0)
 """The length of the first step and of the later ones; lists may take longer."""
@@ -43,13 +43,13 @@ def steps(
         >>> for number, step in enumerate(steps(harvest_source())):
         ...     pipeline.run(step, refresh=None if number else "drop_sources")
     """
-    context = context_of(source)
+    account = account_of(source)
     first, later = seconds
     try:
-        context.step_seconds = first
+        account.step_seconds = first
         yield source
-        context.step_seconds, context.load_began = later, context.run.began
-        while left := [name for name in STREAMS if name in context.run.unfinished]:
+        account.step_seconds, account.load_began = later, account.run.began
+        while left := [name for name in STREAMS if name in account.run.unfinished]:
             step = source.with_resources(*left)
             for resource in step.selected_resources.values():
                 # to what the first step has replaced, the others add
@@ -57,4 +57,4 @@ def steps(
                     resource.apply_hints(write_disposition="merge")
             yield step
     finally:
-        context.step_seconds, context.load_began = None, ""
+        account.step_seconds, account.load_began = None, ""

@@ -176,7 +176,7 @@ BREAKS: List[Break] = [
     Break(
         "include_fixed_fee is sent if it is given",
         "harvest/streams/reports.py",
-        "window_params(context, stream, window))\n        for window in due",
+        "window_params(account, stream, window))\n        for window in due",
         'dict(zip(("from", "to"), map(str, window))))\n        for window in due',
         "tests/load/test_fixed_fees.py::test_what_is_sent",
     ),
@@ -190,7 +190,7 @@ BREAKS: List[Break] = [
     Break(
         "a stream that is refused is left out, and the others are loaded",
         "harvest/streams/read.py",
-        'if context.on_forbidden == "raise" and not stream.section:',
+        'if account.on_forbidden == "raise" and not stream.section:',
         "if True:",
         "tests/failures/test_access.py::test_skip_is_the_default_and_no_error",
     ),
@@ -217,7 +217,7 @@ BREAKS: List[Break] = [
     ),
     Break(
         "another account is not loaded into the same dataset",
-        "harvest/streams/context.py",
+        "harvest/streams/account.py",
         "if before and here and before != here:",
         "if False:",
         "tests/command_line/test_dry_run.py::test_another_account",

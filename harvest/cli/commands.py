@@ -33,7 +33,7 @@ from ..reconcile import (
 )
 from ..settings import STREAMS
 from ..steps import SECONDS, steps
-from ..streams.context import context_of
+from ..streams.account import account_of
 from .destination import harvest_pipeline, load_tables, opened
 from .drift import StreamDrift, drift
 from .dry_run import Forecast, forecast
@@ -102,11 +102,11 @@ def execute(
             progress=progress,
             signals=signals,
         )
-    if context_of(source).end_date and not options.dry_run:
+    if account_of(source).end_date and not options.dry_run:
         raise HarvestError(
             "end_date is for loading, but verify compares all days: leave it out."
         )
-    run(context_of(source).greet())
+    run(account_of(source).greet())
     with opened(*where, signals=signals) as ready:
         if options.dry_run:
             return forecast(ready, source, options.full_refresh, options.deep)
@@ -169,10 +169,10 @@ def load(
         >>> load(harvest_source(start_date="2024-01-01"))
         >>> load(harvest_source(), destination="postgres").pipeline.dataset().clients
     """
-    context, versioned = context_of(source), lists_in(history)
+    account, versioned = account_of(source), lists_in(history)
     check_arguments(deleted or "ignore", max_deleted_share, compare_every_hours or 0)
-    began, sent = time.monotonic(), context.client.requests_sent
-    run(context.greet())
+    began, sent = time.monotonic(), account.client.requests_sent
+    run(account.greet())
     with opened(pipeline, destination, dataset, True, signals) as ready:
         if progress:
             ready.collector = progress
@@ -184,9 +184,9 @@ def load(
         before = {} if broken else keep_versions(ready, source, versioned)
         parts = steps(source, step_seconds)
         rows, skipped = _run_in_steps(ready, parts, full_refresh, broken, progress)
-        requests = context.client.requests_sent - sent
+        requests = account.client.requests_sent - sent
         compared = None
-        if deleted and not context.end_date:
+        if deleted and not account.end_date:
             hours = _hours_between(ready, compare_every_hours, deep)
             how = (deleted, max_deleted_share, deep, hours)
             compared = reconcile(ready, source, *how)
@@ -250,7 +250,7 @@ def _run_in_steps(
         # the later steps add to what the first one has replaced or made anew
         anew, broken = False, ()
         skipped.update(_skipped(step))
-        left = context_of(step).run.unfinished
+        left = account_of(step).run.unfinished
         if left and isinstance(progress, Progress):
             progress.stored(rows, left)
     return dict(sorted(rows.items())), skipped
@@ -276,7 +276,7 @@ def selected(source: DltSource, names: Sequence[str]) -> DltSource:
         HarvestError: There is no such stream.
     """
     unknown = [name for name in names if name not in source.resources]
-    if unknown and context_of(source).end_date and {*unknown} <= {*STREAMS}:
+    if unknown and account_of(source).end_date and {*unknown} <= {*STREAMS}:
         raise HarvestError(
             f"With end_date only {' and '.join(source.resources)} are read, not"
             f" {', '.join(unknown)}: leave out either."

@@ -15,8 +15,8 @@ from dlt.extract import DltSource
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, RecordDeleted
 from ..settings import STREAMS, Stream
+from ..streams.account import Account, account_of, lacking, refusal
 from ..streams.children import child_page, has_children, questions_of
-from ..streams.context import Context, context_of, lacking, refusal
 from ..streams.due import years_due
 from ..streams.reports import window_params
 from ..streams.values import number_in, round_to_scale
@@ -98,25 +98,25 @@ def drift(source: DltSource) -> List[StreamDrift]:
         >>> [field.name for each in drift(source) for field in each.unforeseen]
         ['is_explicitly_locked']
     """
-    context = context_of(source)
-    context.new_run()
+    account = account_of(source)
+    account.new_run()
 
     async def look() -> List[StreamDrift]:
-        await context.owner()
+        await account.owner()
         streams = [
             STREAMS[name] for name in STREAMS if name in source.selected_resources
         ]
-        found = (_look(context, source.schema, stream) for stream in streams)
+        found = (_look(account, source.schema, stream) for stream in streams)
         return list(await asyncio.gather(*found))
 
     return run(look())
 
 
-async def _look(context: Context, schema: Schema, stream: Stream) -> StreamDrift:
+async def _look(account: Account, schema: Schema, stream: Stream) -> StreamDrift:
     try:
-        if await context.lacks(stream):
+        if await account.lacks(stream):
             return StreamDrift(stream.name, note=lacking(stream))
-        rows = await _rows_of(context, stream)
+        rows = await _rows_of(account, stream)
     except AccessRefused as refused:
         return StreamDrift(stream.name, note=refusal(stream, refused))
     except HarvestError:
@@ -125,25 +125,25 @@ async def _look(context: Context, schema: Schema, stream: Stream) -> StreamDrift
     return _compared(schema, stream, rows)
 
 
-async def _rows_of(context: Context, stream: Stream) -> Rows:
+async def _rows_of(account: Account, stream: Stream) -> Rows:
     """Return the rows of one page of a stream, the first that has any."""
     if stream.parent:
-        above = await context.page_of(STREAMS[stream.parent])
+        above = await account.page_of(STREAMS[stream.parent])
         having = [row["id"] for row in above.rows if has_children(stream, row)]
         # some of all ages: the newest invoices are not paid yet
         some = having[:: len(having) // PARENTS or 1][:PARENTS]
         questions = questions_of(stream, some)
-        calls = (child_page(context, stream, each) for each in questions)
+        calls = (child_page(account, stream, each) for each in questions)
     elif stream.kind in ("report", "yearly"):
         asked = (
-            window_params(context, stream, (date(year, 1, 1), date(year, 12, 31)))
+            window_params(account, stream, (date(year, 1, 1), date(year, 12, 31)))
             if stream.report
             else {"year": year}
             for year in reversed(years_due(date.today()))
         )
-        calls = (context.client.page(stream, params=each) for each in asked)
+        calls = (account.client.page(stream, params=each) for each in asked)
     else:
-        return (await context.page_of(stream)).rows
+        return (await account.page_of(stream)).rows
     for call in calls:
         with suppress(RecordDeleted):
             if rows := (await call).rows:

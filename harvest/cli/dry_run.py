@@ -15,8 +15,8 @@ from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError
 from ..settings import COMPANY, FAMILIES, PER_PAGE, REPORTED, STREAMS, Stream
 from ..streams import due
+from ..streams.account import Account, account_of, lacking, refusal
 from ..streams.children import due_of, has_children, questions_of
-from ..streams.context import Context, context_of, lacking, refusal
 from ..streams.lists import backfilled_days
 from ..streams.reports import known_windows, months_with_rows
 from ..typing import Row, Window
@@ -88,8 +88,8 @@ def forecast(
         >>> forecast(pipeline, source).requests
         512
     """
-    context = context_of(source)
-    context.new_run()
+    account = account_of(source)
+    account.new_run()
     state: Row = pipeline.state.get("sources", {}).get(source.schema.name, {})
     selected = {*source.selected_resources} & {*STREAMS}
     anew = {
@@ -99,25 +99,25 @@ def forecast(
     }
 
     async def plan() -> Forecast:
-        planned = await _Planner(context, state, selected, anew).plan()
+        planned = await _Planner(account, state, selected, anew).plan()
         # a deep comparison reads all that the tables hold
-        whole = _Planner(context, state, selected, anew=selected)
+        whole = _Planner(account, state, selected, anew=selected)
         compared = await whole.plan() if deep else []
-        return Forecast(planned, compared, _seconds(context, planned + compared))
+        return Forecast(planned, compared, _seconds(account, planned + compared))
 
     found = run(plan())
-    context.check_same(state.get("account_id"))
+    account.check_same(state.get("account_id"))
     return found
 
 
-def _seconds(context: Context, planned: Sequence[Planned]) -> float:
+def _seconds(account: Account, planned: Sequence[Planned]) -> float:
     requests: Counter[str] = Counter()
     for each in planned:
         requests[STREAMS.get(each.stream, COMPANY).rate_limit] += each.requests
     # the first of each window go at once
     return max(
         max(0, requests[limit.name] - 1) // limit.rate * limit.window
-        for limit in context.client.rate_limits
+        for limit in account.client.rate_limits
     )
 
 
@@ -125,7 +125,7 @@ def _seconds(context: Context, planned: Sequence[Planned]) -> float:
 class _Planner:
     """Asks Harvest for counts, by the state that the last run left behind."""
 
-    context: Context
+    account: Account
     state: Row
     selected: Set[str]
     anew: Set[str]
@@ -140,13 +140,13 @@ class _Planner:
     async def plan(self) -> List[Planned]:
         """Return what would be read of each stream."""
         streams = [stream for stream in STREAMS.values() if not stream.parent]
-        accounts = int(self.context.client.finds_account)
+        accounts = int(self.account.client.finds_account)
         found = await asyncio.gather(*map(self._plan, streams))
         owner = Planned("owner", "to whom the token belongs", None, 1 + accounts)
         return [owner, *(planned for each in found for planned in each)]
 
     async def _plan(self, stream: Stream) -> List[Planned]:
-        await self.context.owner()
+        await self.account.owner()
         family = self._family(stream)
         try:
             if stream is COMPANY:
@@ -154,12 +154,12 @@ class _Planner:
             if not family and stream.name not in self.names:
                 return []
             before = self._known(stream, "owners") or None
-            if why := await self.context.why_not(stream, before):
+            if why := await self.account.why_not(stream, before):
                 return [_nothing(each, why) for each in family]
             return await self._read(stream, family)
         except AccessRefused as refused:
             why = refusal(stream, refused)
-            if self.context.on_forbidden == "raise" and not stream.section:
+            if self.account.on_forbidden == "raise" and not stream.section:
                 raise HarvestError(f"{stream.name}: {why}.") from refused
             return [_nothing(each, why, int(each is family[0])) for each in family]
 
@@ -168,7 +168,7 @@ class _Planner:
         selected = COMPANY.name in self.selected
         if not selected and not features:
             return []
-        await self.context.company()
+        await self.account.company()
         reads = "all" if selected else "which features are switched on"
         return [Planned(COMPANY.name, reads, 1 if selected else None, 1)]
 
@@ -189,8 +189,8 @@ class _Planner:
 
     def _questions(self, stream: Stream) -> Tuple[str, List[Row]]:
         """Return what is asked of a list: in words, and as filters."""
-        if self.context.end_date:
-            first, last = backfilled_days(self.context)
+        if self.account.end_date:
+            first, last = backfilled_days(self.account)
             if first > last:
                 return f"nothing: start_date is after {last}", []
             return f"days from {first} to {last}", [{"from": first, "to": last}]
@@ -202,21 +202,21 @@ class _Planner:
         return reads, [{"updated_since": since}]
 
     async def _below(self, parent: Stream, child: Stream) -> List[Planned]:
-        if await self.context.lacks(child):
+        if await self.account.lacks(child):
             return [_nothing(child, lacking(child))]
         found = []
         if child.section:
             found = [Planned(child.section, "whether there is any", None, 1)]
             try:
-                await self.context.has_section(child)
+                await self.account.has_section(child)
             except AccessRefused as refused:
                 return [*found, _nothing(child, refusal(child, refused))]
-        since = due_of(self.context, child, self._known(child)).since
-        params: Row = {"updated_since": since or self.context.start_of(parent)}
+        since = due_of(self.account, child, self._known(child)).since
+        params: Row = {"updated_since": since or self.account.start_of(parent)}
         count = _total(await self._ask(parent, params))
         if child.parent_role or count is None:
             # which takes reading the list
-            listed = pages(self.context.client, parent, params, "")
+            listed = pages(self.account.client, parent, params, "")
             count = sum([has_children(child, r) async for p in listed for r in p.rows])
         who = f"{child.parent_role}s" if child.parent_role else parent.name
         reads = f"below {count:,} {'new or changed ' if since else ''}{who}"
@@ -226,8 +226,8 @@ class _Planner:
     async def _report(self, stream: Stream) -> Planned:
         months = [await self._months(STREAMS[name]) for name in REPORTED]
         wanted = self._wanted(set().union(*months))
-        known = known_windows(self.context, stream, self._known(stream))
-        days = self.context.report_lookback_days
+        known = known_windows(self.account, stream, self._known(stream))
+        days = self.account.report_lookback_days
         asked = due.windows_due(wanted, known, date.today(), days)
         span = f"from {wanted[0][0]} to {wanted[-1][1]}"
         reads = f"{len(asked)} of {len(wanted)} windows {span}"
@@ -235,7 +235,7 @@ class _Planner:
 
     def _wanted(self, months: Set[str]) -> List[Window]:
         """Return the windows of reports in which there are rows."""
-        period, start = self.context.report_period, self.context.start_date
+        period, start = self.account.report_period, self.account.start_date
         return due.windows_wanted(period, months, start, date.today())
 
     def _known_months(self, name: str) -> Optional[Set[str]]:
@@ -245,12 +245,12 @@ class _Planner:
         """Return the months in which a list has rows, as they are once it was read."""
         known = self._known_months(stream.name)
         if stream.name not in self.selected:
-            return await months_with_rows(self.context, stream, known)
+            return await months_with_rows(self.account, stream, known)
         try:
             page = await self._ask(stream, {"updated_since": self._since(stream)})
             found = due.months_in(page.rows, stream.dated)
             if known is None and found and page.last_url:
-                page = await self.context.page_of(stream, path=page.last_url)
+                page = await self.account.page_of(stream, path=page.last_url)
                 found |= due.months_in(page.rows, stream.dated)
                 return due.months_between(min(found), max(found))
             return found | (known or set())
@@ -264,10 +264,10 @@ class _Planner:
 
     def _since(self, stream: Stream) -> Optional[str]:
         """Return since when a list is read; None for all of it."""
-        family, start = self._family(stream), self.context.start_of(stream)
+        family, start = self._family(stream), self.account.start_of(stream)
         if not family:
             return None
-        known = (due_of(self.context, each, self._known(each)) for each in family)
+        known = (due_of(self.account, each, self._known(each)) for each in family)
         return due.earliest(known, start)
 
     def _known(self, stream: Stream, of: str = "resources") -> Row:
@@ -277,7 +277,7 @@ class _Planner:
 
     async def _ask(self, stream: Stream, query: Row) -> Page:
         """Ask for one row, and thereby for the number of rows."""
-        return await self.context.page_of(stream, {"per_page": 1, **query})
+        return await self.account.page_of(stream, {"per_page": 1, **query})
 
 
 def _counted(stream: Stream, reads: str, answers: Sequence[Page]) -> Planned:

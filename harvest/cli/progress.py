@@ -34,7 +34,7 @@ class Progress(Collector):
 
     Examples:
         >>> source = harvest_source()
-        >>> progress = Progress(context_of(source).client.rate_limits)
+        >>> progress = Progress(account_of(source).client.rate_limits)
         >>> pipeline = dlt.pipeline("harvest", destination="duckdb", progress=progress)
         >>> with progress.shown():
         ...     pipeline.run(source)

@@ -8,7 +8,7 @@ from typing import Callable
 from dlt.extract import DltSource
 
 from ..reconcile import Result
-from ..streams.context import context_of
+from ..streams.account import account_of
 from .commands import Loaded, execute, selected
 from .dlt_internals import active_pipeline_kept, empty_is_unset
 from .errors import explain, stopped_by, traceback_of
@@ -53,7 +53,7 @@ def _done(
     names = ("start_date", "end_date")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
     source = selected(make_source(**given), options.resources)
-    progress = Progress(context_of(source).client.rate_limits)
+    progress = Progress(account_of(source).client.rate_limits)
     with nullcontext() if options.quiet else progress.shown():
         outcome = execute(options, source, pipeline, progress, signals)
     report(outcome, options.json)

@@ -42,7 +42,7 @@ class ListComparison(StreamRows):
 
     def __init__(self, job: Job, found: Comparison) -> None:
         super().__init__(job, found)
-        self._client = job.context.client
+        self._client = job.account.client
         self._params = job.state.params(found.stream)
         # ids that were met in Harvest, and those stored that may be deleted there
         self._seen = array("q")

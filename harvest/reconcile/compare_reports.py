@@ -118,7 +118,7 @@ class ReportComparison(SetComparison):
         return Facts(
             {kind: entries.records(kind) for kind in RECORDS},
             entries.invoiced if self._report.billable_only else None,
-            self._context.include_fixed_fee,
+            self._account.include_fixed_fee,
             {each for each in self._report.made_of if not entries.why_not(each)},
         )
 
@@ -207,10 +207,10 @@ class ReportComparison(SetComparison):
 
     async def ask(self, key: Any) -> Rows:
         """Return Harvest's rows of a window, and note when Harvest was asked."""
-        params = window_params(self._context, self._stream, key)
+        params = window_params(self._account, self._stream, key)
         shared = {name: str(day) for name, day in self.shared(key).items()}
         found: Rows = []
-        async for page in pages(self._context.client, self._stream, params):
+        async for page in pages(self._account.client, self._stream, params):
             self._found.read_at.setdefault(key, page.now)
             found += owned(page.rows, shared)
         return found

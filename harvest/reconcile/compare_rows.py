@@ -83,7 +83,7 @@ class StreamRows:
         self._table = found.table
         self._to = Table(found.table, {}, takes_arrow=False)
         self._stored = job.stored
-        self._context = job.context
+        self._account = job.account
         schema = job.stored.schema
         contract = schema.resolve_contract_settings_for_table(found.table)
         self._evolves = contract["columns"] == "evolve"

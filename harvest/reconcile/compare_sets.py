@@ -117,7 +117,7 @@ class SetComparison(StreamRows):
     async def ask(self, key: Key) -> Optional[Rows]:
         """Return Harvest's rows of a set; None if nothing is known of them."""
         shared = self.shared(key)
-        return owned(await all_of(self._context, self._stream, shared), shared)
+        return owned(await all_of(self._account, self._stream, shared), shared)
 
 
 class ChildComparison(SetComparison):
@@ -164,7 +164,7 @@ class ChildComparison(SetComparison):
         parent = STREAMS[stream.parent]
         if parent.name not in job.parents:
             params = job.state.params(parent.name)
-            listed = pages(self._context.client, parent, params, "updated_at")
+            listed = pages(self._account.client, parent, params, "updated_at")
             job.parents[parent.name] = [
                 row async for page in listed for row in page.rows
             ]
@@ -183,10 +183,10 @@ class ChildComparison(SetComparison):
 
     async def ask(self, key: Key) -> Optional[Rows]:
         """Return Harvest's rows below a parent; None if nothing is known of them."""
-        context, stream, shared = self._context, self._stream, self.shared(key)
+        account, stream, shared = self._account, self._stream, self.shared(key)
         if not self._parents[key[0]]:
             return []
-        rows = await rows_below(context, stream, shared)
+        rows = await rows_below(account, stream, shared)
         if rows is None and stream.section:
             # nobody knows what an account without the section answers
             return None

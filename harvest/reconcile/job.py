@@ -10,7 +10,7 @@ from dlt.extract import DltSource
 
 from ..exceptions import HarvestError
 from ..settings import STREAMS
-from ..streams.context import context_of
+from ..streams.account import account_of
 from ..streams.due import name_of
 from ..typing import Row, Rows
 from .comparison import Comparison
@@ -30,7 +30,7 @@ class Job:
         repairs (bool): It is followed by a repair.
 
     Attributes:
-        context (Context): The account.
+        account (Account): The account.
         state (SourceState): What loads left behind.
         stored (StoredTables): The destination.
         entries (Entries): What reports are made of there.
@@ -57,8 +57,8 @@ class Job:
         self.deleted = deleted
         self.deep = deep
         self.repairs = repairs
-        self.context = context_of(source)
-        if self.context.end_date:
+        self.account = account_of(source)
+        if self.account.end_date:
             raise HarvestError(
                 "A backfill is not compared with Harvest: leave end_date out."
             )
@@ -72,7 +72,7 @@ class Job:
         self.found: Dict[str, Comparison] = {}
         self.entries = Entries(self.stored, self.found)
         self.parents: Dict[str, Rows] = {}
-        limits = {limit.name: limit for limit in self.context.client.rate_limits}
+        limits = {limit.name: limit for limit in self.account.client.rate_limits}
         # as many as go at once: more would wait for a quarter of an hour
         self.windows_left = float("inf") if deep else limits["reports"].rate
 

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Iterator, List
 from ..api.running import run
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import STREAMS, Stream
-from ..streams.context import SEES_LESS, lacking, refusal
+from ..streams.account import SEES_LESS, lacking, refusal
 from ..streams.due import sees_as_much
 from ..streams.read import listing_name
 from .compare_lists import ListComparison
@@ -40,7 +40,7 @@ class Reconciliation:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._requests_before = job.context.requests_before
+        self._requests_before = job.account.requests_before
         self._unrepaired: List[str] = []
         self._failure = ""
 
@@ -120,12 +120,12 @@ class Reconciliation:
                 f"{error} What is stored was not compared with Harvest, and nothing was"
                 " removed or repaired."
             ) from error
-        job.context.check_same(job.state.values.get("account_id"))
+        job.account.check_same(job.state.values.get("account_id"))
 
     async def _compare(self) -> None:
         job = self._job
-        job.context.new_run()
-        owner = await job.context.owner()
+        job.account.new_run()
+        owner = await job.account.owner()
         for each in job.found.values():
             before = job.state.values.get("owners", {}).get(each.stream)
             each.deletions_blocked = not sees_as_much(owner, before)
@@ -145,17 +145,17 @@ class Reconciliation:
 
     async def _compare_stream(self, found: Comparison) -> None:
         """Compare one stream, if the account has it, and Harvest lets it be read."""
-        stream, context = STREAMS[found.stream], self._job.context
+        stream, account = STREAMS[found.stream], self._job.account
         try:
             if stream.section and not self._job.state.was_created(stream.name):
                 # one request for all of them
-                await context.has_section(stream)
-            if await context.lacks(stream):
+                await account.has_section(stream)
+            if await account.lacks(stream):
                 found.leave_out("not covered", lacking(stream))
             else:
                 await KINDS[stream.kind](self._job, found).compare()
         except AccessRefused as refused:
-            if context.on_forbidden == "raise" and not stream.section:
+            if account.on_forbidden == "raise" and not stream.section:
                 raise
             status: Outcome = "not covered" if stream.section else "not compared"
             found.leave_out(status, refusal(stream, refused))
@@ -212,7 +212,7 @@ class Reconciliation:
     def result(self) -> Result:
         """Return what was found, and the requests that it took."""
         job = self._job
-        requests = job.context.client.requests_sent - self._requests_before
+        requests = job.account.client.requests_sent - self._requests_before
         found = [*job.found.values()]
         for each in found:
             # these are written by now, and may be many

@@ -63,7 +63,7 @@ class StreamRepair(StreamRows):
 
     def __init__(self, job: Job, found: Comparison) -> None:
         super().__init__(job, found)
-        self._is_delta = job.context.delta
+        self._is_delta = job.account.delta
         # of a Delta table with lists, dlt removes no rows
         self._keeps_rows = self._is_delta and bool(self._stored.lists_of(found.table))
         self._mode = job.mode(found)

@@ -13,7 +13,7 @@ from ..api.credentials import clean
 from ..api.rate_limit import shared_limit
 from ..api.session import Session
 from ..exceptions import HarvestError
-from .context import Context
+from .account import Account
 from .due import utc
 from .lists import INTERVAL
 
@@ -46,8 +46,8 @@ class Settings:
     report_rate_window: float
 
 
-def context_from(given: Settings) -> Context:
-    """Return the context of a source.
+def account_from(given: Settings) -> Account:
+    """Return the account of a source.
 
     Args:
         given (Settings): The arguments of `harvest_source`.
@@ -71,7 +71,7 @@ def context_from(given: Settings) -> Context:
         if (value := getattr(given, name)) < 0:
             raise HarvestError(f"{name} is {value}, but must not be less than 0.")
     start = _filled(given.start_date)
-    return Context(
+    return Account(
         client=_client(given),
         start_date=_moment("start_date", start),
         end_date=_last_day(start, _filled(given.end_date)),

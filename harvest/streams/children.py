@@ -14,7 +14,7 @@ from ..exceptions import RecordDeleted
 from ..settings import FAMILIES, Stream
 from ..typing import Items, Row, Rows
 from . import delta
-from .context import Context
+from .account import Account
 from .cursor import NewRows
 from .dlt_internals import collector
 from .due import ParentsDue, earliest, order_of, parents_due, years_due
@@ -77,7 +77,7 @@ class ParentPage(NamedTuple):
         return self.reading.run
 
 
-async def listed_parents(context: Context, run: Run, parent: Stream) -> Items:
+async def listed_parents(account: Account, run: Run, parent: Stream) -> Items:
     """Yield parents: the rows of their own table, and then those with others below.
 
     They are read as the neediest of the selected streams asks: all parents when the
@@ -87,21 +87,21 @@ async def listed_parents(context: Context, run: Run, parent: Stream) -> Items:
     are known, so that the next run can go on where this one is cut.
 
     Args:
-        context (Context): The account.
+        account (Account): The account.
         run (Run): The run.
         parent (Stream): The list.
     """
     family = [each for each in FAMILIES[parent.name] if each.name in run.resources]
     children = [each for each in family if each.parent]
-    due = {each.name: due_of(context, each, run.state_of(each.name)) for each in family}
-    reading, start = Reading(run, due), context.start_of(parent)
+    due = {each.name: due_of(account, each, run.state_of(each.name)) for each in family}
+    reading, start = Reading(run, due), account.start_of(parent)
     since = earliest(due.values(), start)
     own = NewRows(run, parent, start) if parent in family else None
-    if context.delta:
+    if account.delta:
         for child in children:
             delta.replace_children(run.resources[child.name], due[child.name].begins)
     stamp = "updated_at" if since else "created_at"
-    listed = pages(context.client, parent, {"updated_since": since}, stamp)
+    listed = pages(account.client, parent, {"updated_since": since}, stamp)
     parents: Dict[Any, Row] = {}
     async for page in run.steady(parent.name, listed):
         run.began = run.began or page.now
@@ -124,22 +124,22 @@ def _brief(parent: Row) -> Row:
     return {name: parent[name] for name in names if name in parent}
 
 
-def due_of(context: Context, stream: Stream, state: Row) -> ParentsDue:
+def due_of(account: Account, stream: Stream, state: Row) -> ParentsDue:
     """Return the parents that a stream asks for in this run.
 
     Args:
-        context (Context): The account.
+        account (Account): The account.
         stream (Stream): A stream below others, or that of the parents themselves.
         state (Dict[str, Any]): What its last run left behind.
     """
     now = datetime.now(timezone.utc)
     return parents_due(
-        state, now, context.substream_refresh_hours, is_child=bool(stream.parent)
+        state, now, account.substream_refresh_hours, is_child=bool(stream.parent)
     )
 
 
 async def parent_rows(
-    page: ParentPage, context: Context, run: Run, stream: Stream
+    page: ParentPage, account: Account, run: Run, stream: Stream
 ) -> Items:
     """Yield the rows of a page of parents for their own table."""
     yield page.new
@@ -152,7 +152,7 @@ def has_children(stream: Stream, parent: Row) -> bool:
 
 
 async def child_rows(
-    page: ParentPage, context: Context, run: Run, stream: Stream
+    page: ParentPage, account: Account, run: Run, stream: Stream
 ) -> Items:
     """Yield the rows below a page of parents, which replace those that were there."""
     if page.parents is None:
@@ -164,8 +164,8 @@ async def child_rows(
     collector().update(stream.name, read, total=total, label="records")
     del page
     # a Delta table is replaced as a whole, which must not leave a part of it
-    whole = context.delta and due.begins and due.read_before
-    async with aclosing(_below(context, run, stream, parents, whole)) as answers:
+    whole = account.delta and due.begins and due.read_before
+    async with aclosing(_below(account, run, stream, parents, whole)) as answers:
         async for parent, answered in answers:
             if not answered:
                 left = (total - read) * len(questions_of(stream, [0]))
@@ -174,7 +174,7 @@ async def child_rows(
             for values, rows in answered:
                 deleted += rows is None
                 found = owned(rows or [], values)
-                if context.delta:
+                if account.delta:
                     found = delta.identified(stream, found)
                 elif rows == [] and stream.name in run.selected:
                     found = [tombstone(stream, values)] if due.had(parent) else []
@@ -197,12 +197,12 @@ CUT: Rows = [{}]
 
 
 async def _below(
-    context: Context, run: Run, stream: Stream, parents: Rows, whole: bool
+    account: Account, run: Run, stream: Stream, parents: Rows, whole: bool
 ) -> Items:
     """Yield parents, with what was asked of each and the rows; nothing when it is over.
 
     Args:
-        context (Context): The account.
+        account (Account): The account.
         run (Run): The run.
         stream (Stream): The stream.
         parents (List[Dict[str, Any]]): The parents.
@@ -219,12 +219,12 @@ async def _below(
 
     async def rows_in_time(number: int, values: Row) -> Optional[Rows]:
         nonlocal required
-        await context.client.rate_limit(stream).turn()
+        await account.client.rate_limit(stream).turn()
         if run.is_over and number >= required:
             return CUT
         # those before it may still wait for their turn: none is left out
         required = max(required, number + 1)
-        return await rows_below(context, stream, values)
+        return await rows_below(account, stream, values)
 
     calls = (rows_in_time(number, values) for number, values in enumerate(asked))
     # as many as there are threads: what is below a record is short
@@ -240,12 +240,12 @@ async def _below(
             yield parent, answered
 
 
-async def rows_below(context: Context, stream: Stream, values: Row) -> Optional[Rows]:
+async def rows_below(account: Account, stream: Stream, values: Row) -> Optional[Rows]:
     """Return the rows below one parent; None if it was deleted."""
     rows: Rows = []
     try:
-        first = await child_page(context, stream, values)
-        async for page in follow(context.client, stream, first):
+        first = await child_page(account, stream, values)
+        async for page in follow(account.client, stream, first):
             rows += page.rows
         return rows
     except RecordDeleted:
@@ -266,11 +266,11 @@ def questions_of(stream: Stream, parents: Any) -> List[Row]:
     ]
 
 
-async def child_page(context: Context, stream: Stream, values: Row) -> Page:
+async def child_page(account: Account, stream: Stream, values: Row) -> Page:
     """Return the first page of the rows of one parent."""
     parent = values[stream.parent_key]
     params = {name: text.format(id=parent) for name, text in stream.params.items()}
     if stream.per_year:
         params["year"] = values["year"]
     path = stream.path.format(id=parent)
-    return await context.client.page(stream, path, params, of_record=True)
+    return await account.client.page(stream, path, params, of_record=True)

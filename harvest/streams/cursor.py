@@ -8,7 +8,7 @@ import dlt
 
 from ..settings import Stream
 from ..typing import Row, Rows
-from .context import Context
+from .account import Account
 from .dlt_internals import HeldIncremental
 from .due import cursor_of, second_before
 from .run import Run
@@ -29,21 +29,21 @@ class Cursor:
     reading began.
 
     Args:
-        context (Context): The account, whose run knows the moment by Harvest's clock.
+        account (Account): The account, whose run knows the moment by Harvest's clock.
         stream (Stream): The list.
     """
 
-    def __init__(self, context: Context, stream: Stream) -> None:
-        self._context = context
+    def __init__(self, account: Account, stream: Stream) -> None:
+        self._account = account
         self._stream = stream
 
     def place(self) -> str:
         """Return the name under which dlt keeps it."""
-        return self._context.present().place_of(self._stream.name)
+        return self._account.present().place_of(self._stream.name)
 
     def resume(self, known: Row) -> None:
         """Move it back to where a reading began that has not come to its end."""
-        state = self._context.present().state_of(self._stream.name)
+        state = self._account.present().state_of(self._stream.name)
         part = state.get("part", {})
         if part.get("steady") and not part["next"]:
             # `add_limit` cut it behind the last page
@@ -56,23 +56,23 @@ class Cursor:
     def latest(self, values: Sequence[str]) -> str:
         """Return the new place, of a row's value and of the last place."""
         value, *before = values
-        run = self._context.run
+        run = self._account.run
         # clocks go back: what is dated behind the last place is new all the same
         most = max(run.began, run.places.get(self._stream.name, ""))
         return max([min(value, most), *before])
 
 
-def incremental(context: Context, stream: Stream) -> "dlt.sources.incremental[str]":
+def incremental(account: Account, stream: Stream) -> "dlt.sources.incremental[str]":
     """Return the cursor of a list, as a hint of its resource.
 
     Args:
-        context (Context): The account.
+        account (Account): The account.
         stream (Stream): The list.
     """
     return HeldIncremental(
         "updated_at",
-        initial_value=context.start_of(stream),
-        last_value_func=Cursor(context, stream).latest,
+        initial_value=account.start_of(stream),
+        last_value_func=Cursor(account, stream).latest,
         # the interval of an orchestrator bounds a backfill, never this
         allow_external_schedulers=False,
         # dlt would remember each row at the cursor's second, however many

@@ -163,8 +163,8 @@ def current_load_id() -> str:
 
 def stored_schema(name: str) -> Optional[Schema]:
     """Return the schema that the present pipeline has stored by a name."""
-    context = Container()[PipelineContext]
-    schemas = context.pipeline().schemas if context.is_active() else {}
+    active = Container()[PipelineContext]
+    schemas = active.pipeline().schemas if active.is_active() else {}
     # its own `get` raises an error for a schema that is not there
     return next((schemas[each] for each in schemas if each == name), None)
 
@@ -176,8 +176,8 @@ def has_rows(schema: Schema, table: str) -> bool:
 
 def collector() -> Collector:
     """Return what shows the progress of the present pipeline."""
-    context = Container()[PipelineContext]
-    return context.pipeline().collector if context.is_active() else NULL_COLLECTOR
+    active = Container()[PipelineContext]
+    return active.pipeline().collector if active.is_active() else NULL_COLLECTOR
 
 
 def takes_parquet() -> bool:

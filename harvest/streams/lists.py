@@ -12,7 +12,7 @@ from ..api.pagination import all_rows, follow, pages
 from ..exceptions import AccessRefused, HarvestError
 from ..settings import REPORTED, Stream
 from ..typing import Items, Row, Rows, Window
-from .context import Context
+from .account import Account
 from .cursor import NewRows
 from .due import known_months, months_in, years_due
 from .run import Run
@@ -22,17 +22,17 @@ INTERVAL = "interval"
 """`end_date` of a backfill whose days are those of an orchestrator's interval."""
 
 
-async def changed_rows(context: Context, run: Run, stream: Stream) -> Items:
+async def changed_rows(account: Account, run: Run, stream: Stream) -> Items:
     """Yield the rows of a list that are new or changed since the last run."""
-    new = NewRows(run, stream, context.start_of(stream))
+    new = NewRows(run, stream, account.start_of(stream))
     months: Set[str] = set()
     since = new.since
     stamp = "updated_at" if since else "created_at"
     params: Row = {"updated_since": since}
     if is_limited := run.is_limited(stream.name):
-        listed = _in_parts(context, run, stream, params)
+        listed = _in_parts(account, run, stream, params)
     else:
-        listed = pages(context.client, stream, params, stamp)
+        listed = pages(account.client, stream, params, stamp)
     async for page in run.steady(stream.name, listed):
         run.began = run.began or page.now
         if stream.name in REPORTED:
@@ -49,7 +49,7 @@ async def changed_rows(context: Context, run: Run, stream: Stream) -> Items:
         run.state.setdefault("months", {})[stream.name] = sorted(months)
 
 
-async def _in_parts(context: Context, run: Run, stream: Stream, params: Row) -> Items:
+async def _in_parts(account: Account, run: Run, stream: Stream, params: Row) -> Items:
     """Yield the pages of a list that `add_limit` cuts, from where the last run was cut.
 
     Pages that are numbered shift when rows are deleted between two runs: such a list
@@ -62,12 +62,12 @@ async def _in_parts(context: Context, run: Run, stream: Stream, params: Row) -> 
         run.began = min(run.began, part["began"])
         steady = part["steady"] and "cursor=" in url
         with suppress(HarvestError):
-            page = await context.client.page(stream, url)
+            page = await account.client.page(stream, url)
     if page is None:
-        steady, page = True, await context.client.page(stream, params=params)
+        steady, page = True, await account.client.page(stream, params=params)
     # dlt takes the first item, unless it takes none; of the others it may drop the last
     noted = limit is None or limit.max_items == 0
-    async for each in follow(context.client, stream, page):
+    async for each in follow(account.client, stream, page):
         began = run.began or each.now
         place = {"next": each.next_url, "began": began, "steady": steady}
         if not noted:
@@ -79,24 +79,24 @@ async def _in_parts(context: Context, run: Run, stream: Stream, params: Row) -> 
         run.unsteady.add(stream.name)
 
 
-async def whole_rows(context: Context, run: Run, stream: Stream) -> Items:
+async def whole_rows(account: Account, run: Run, stream: Stream) -> Items:
     """Yield all rows of a list, or the one record, which replace the table."""
-    yield await all_of(context, stream)
+    yield await all_of(account, stream)
 
 
 async def all_of(
-    context: Context, stream: Stream, params: Optional[Row] = None
+    account: Account, stream: Stream, params: Optional[Row] = None
 ) -> Rows:
     """Return all rows of a list that is replaced as a whole, or the one record."""
     if not stream.rows_in:
-        return [{**(await context.company())}]
-    rows = await all_rows(context.client, stream, params)
+        return [{**(await account.company())}]
+    rows = await all_rows(account.client, stream, params)
     if not stream.part:
         return rows
-    return [await _with_whole_part(context, stream, row) for row in rows]
+    return [await _with_whole_part(account, stream, row) for row in rows]
 
 
-async def _with_whole_part(context: Context, stream: Stream, row: Row) -> Row:
+async def _with_whole_part(account: Account, stream: Stream, row: Row) -> Row:
     """Return a row with all of the list in it, of which Harvest may send a part."""
     listed, count = row.get(stream.part) or [], row.get(f"{stream.part}_count")
     if not isinstance(count, int) or count <= len(listed):
@@ -104,7 +104,7 @@ async def _with_whole_part(context: Context, stream: Stream, row: Row) -> Row:
     path = f"{stream.path}/{row.get('id')}/{stream.part}"
     part = replace(stream, path=path, rows_under=stream.part)
     try:
-        found = await all_rows(context.client, part)
+        found = await all_rows(account.client, part)
     except AccessRefused as refused:
         logger.warning(
             f"{stream.name}: {len(listed):,} of {count:,} {stream.part} of"
@@ -115,15 +115,15 @@ async def _with_whole_part(context: Context, stream: Stream, row: Row) -> Row:
     return {**row, stream.part: found} if len(found) > len(listed) else row
 
 
-async def yearly_rows(context: Context, run: Run, stream: Stream) -> Items:
+async def yearly_rows(account: Account, run: Run, stream: Stream) -> Items:
     """Yield the rows of this year and the last, which replace those of that year."""
     for year in years_due(date.today()):
-        rows = await all_of(context, stream, {"year": year})
+        rows = await all_of(account, stream, {"year": year})
         yield owned(rows, {"year": year}) or [tombstone(stream, {"year": year})]
 
 
 async def backfilled_rows(
-    days: Window, context: Context, run: Run, stream: Stream
+    days: Window, account: Account, run: Run, stream: Stream
 ) -> Items:
     """Yield the rows of a backfill's days, which are merged by key.
 
@@ -134,7 +134,7 @@ async def backfilled_rows(
         return
     # rows can come into the range by being edited, too: `updated_at` tells
     span = {"from": first, "to": last}
-    listed = pages(context.client, stream, span, "updated_at")
+    listed = pages(account.client, stream, span, "updated_at")
     async for page in run.steady(stream.name, listed):
         yield page.rows
 
@@ -149,15 +149,15 @@ def refuse_replacing(run: Run, stream: Stream) -> None:
         )
 
 
-def backfilled_days(context: Context) -> Window:
+def backfilled_days(account: Account) -> Window:
     """Return the first and last day of a backfill.
 
     Raises:
         HarvestError: They are those of an orchestrator's interval, and there is none.
     """
-    first = date.fromisoformat((context.start_date or "0001-01-01")[:10])
-    if context.end_date and context.end_date != INTERVAL:
-        return first, date.fromisoformat(context.end_date)
+    first = date.fromisoformat((account.start_date or "0001-01-01")[:10])
+    if account.end_date and account.end_date != INTERVAL:
+        return first, date.fromisoformat(account.end_date)
     interval = dlt.current.interval()
     if interval is None:
         raise HarvestError(

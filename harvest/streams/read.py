@@ -11,8 +11,8 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from ..exceptions import AccessRefused, HarvestError, UnsteadyList
 from ..settings import FAMILIES, STREAMS, Stream
 from ..typing import Items, Row
+from .account import SEES_LESS, Account, refusal
 from .children import child_rows, listed_parents, parent_rows
-from .context import SEES_LESS, Context, refusal
 from .dlt_internals import collector
 from .due import sees_as_much
 from .lists import (
@@ -26,14 +26,14 @@ from .lists import (
 from .reports import report_rows, reported_windows
 from .run import Run
 
-READERS: Dict[str, Callable[[Context, Run, Stream], Items]] = {
+READERS: Dict[str, Callable[[Account, Run, Stream], Items]] = {
     "list": changed_rows,
     "whole": whole_rows,
     "yearly": yearly_rows,
 }
 """The readers of each kind of stream."""
 
-READERS_FROM: Dict[str, Callable[[Any, Context, Run, Stream], Items]] = {
+READERS_FROM: Dict[str, Callable[[Any, Account, Run, Stream], Items]] = {
     "list": parent_rows,
     "child": child_rows,
     "report": report_rows,
@@ -48,41 +48,41 @@ def listing_name(parent: Stream) -> str:
     return f"{parent.name}_listing"
 
 
-def read(context: Context, stream: Stream) -> Items:
+def read(account: Account, stream: Stream) -> Items:
     """Read a stream: the run begins at the call, while dlt's own is at hand."""
-    run = context.begin(stream.name)
-    if context.end_date:
+    run = account.begin(stream.name)
+    if account.end_date:
         refuse_replacing(run, stream)
-        days = backfilled_days(context)
-        rows = backfilled_rows(days, context, run, stream)
+        days = backfilled_days(account)
+        rows = backfilled_rows(days, account, run, stream)
         # without a day there is nothing to ask for
-        return _read(context, run, stream, rows) if days[0] <= days[1] else rows
-    return _read(context, run, stream, READERS[stream.kind](context, run, stream))
+        return _read(account, run, stream, rows) if days[0] <= days[1] else rows
+    return _read(account, run, stream, READERS[stream.kind](account, run, stream))
 
 
-def read_from(item: Any, context: Context, stream: Stream) -> Items:
+def read_from(item: Any, account: Account, stream: Stream) -> Items:
     """Read what is due of a stream for a page of parents, or for windows of reports.
 
     It returns a generator and is none, so that nothing here holds on to the page.
     """
-    rows = READERS_FROM[stream.kind](item, context, item.run, stream)
-    return _read(context, item.run, stream, rows)
+    rows = READERS_FROM[stream.kind](item, account, item.run, stream)
+    return _read(account, item.run, stream, rows)
 
 
-def read_listing(context: Context, parent: Stream) -> Items:
+def read_listing(account: Account, parent: Stream) -> Items:
     """Read a list for its own table and for what is below it."""
-    run = context.begin(listing_name(parent))
-    pages = listed_parents(context, run, parent)
-    return _read(context, run, parent, pages, FAMILIES[parent.name])
+    run = account.begin(listing_name(parent))
+    pages = listed_parents(account, run, parent)
+    return _read(account, run, parent, pages, FAMILIES[parent.name])
 
 
-def read_windows(context: Context) -> Items:
+def read_windows(account: Account) -> Items:
     """Read the windows that reports cover."""
-    return reported_windows(context, context.begin(WINDOWS))
+    return reported_windows(account, account.begin(WINDOWS))
 
 
 async def _read(
-    context: Context,
+    account: Account,
     run: Run,
     stream: Stream,
     items: Items,
@@ -91,7 +91,7 @@ async def _read(
     """Pass on what is read of a stream, unless the account lacks or refuses it.
 
     Args:
-        context (Context): The account.
+        account (Account): The account.
         run (Run): The run.
         stream (Stream): What is read.
         items (AsyncGenerator[Any, None]): Reads it.
@@ -99,39 +99,39 @@ async def _read(
     """
     names = [each.name for each in family if each.name in run.selected] or [stream.name]
     try:
-        refuse_two_sources(context, names)
+        refuse_two_sources(account, names)
         if run.skipped.keys() >= {*names}:
             return
-        if why := await _why_not(context, run, stream, names):
-            _leave_out(context, run, names, why)
+        if why := await _why_not(account, run, stream, names):
+            _leave_out(account, run, names, why)
             return
-        pages = context.client.pages_read[stream.name]
+        pages = account.client.pages_read[stream.name]
         async for item in items:
-            pages = _report_pages(context, stream, pages)
+            pages = _report_pages(account, stream, pages)
             for each in [item] if family else _into_table(run, stream, item):
                 yield each
-        _report_pages(context, stream, pages, "read")
+        _report_pages(account, stream, pages, "read")
     except UnsteadyList:
-        _leave_out(context, run, names, "its rows came or went each time it was read")
+        _leave_out(account, run, names, "its rows came or went each time it was read")
     except AccessRefused as refused:
         why = refusal(stream, refused)
-        if context.on_forbidden == "raise" and not stream.section:
+        if account.on_forbidden == "raise" and not stream.section:
             sentence = f"{stream.name}: {why}; nothing was loaded."
             raise HarvestError(sentence) from refused
-        _leave_out(context, run, names, why)
+        _leave_out(account, run, names, why)
     finally:
         run.end(stream.name)
-    _note_account(context, run)
-    _count_requests(context, run, names[0])
+    _note_account(account, run)
+    _count_requests(account, run, names[0])
 
 
-def refuse_two_sources(context: Context, names: Sequence[str]) -> None:
+def refuse_two_sources(account: Account, names: Sequence[str]) -> None:
     """Refuse a second source in the same run: the rows of one come once each."""
     with suppress(CurrentLoadPackageStateNotAvailable):
         package: Row = dlt.current.load_package_state()["state"]  # type: ignore[assignment]
         readers = package.setdefault("harvest_sources", {})
         for name in names:
-            if readers.setdefault(name, context.source_id) != context.source_id:
+            if readers.setdefault(name, account.source_id) != account.source_id:
                 raise HarvestError(
                     f"{name} is read by two sources in one run, which would store"
                     " its rows twice: run them one after the other."
@@ -139,24 +139,24 @@ def refuse_two_sources(context: Context, names: Sequence[str]) -> None:
 
 
 async def _why_not(
-    context: Context, run: Run, stream: Stream, names: Sequence[str]
+    account: Account, run: Run, stream: Stream, names: Sequence[str]
 ) -> str:
     """Return why a stream is left out; nothing if it is read."""
-    if stream.feature and context.client.account_id:
+    if stream.feature and account.client.account_id:
         # one after the other, all that waits for them would come an answer later
-        await asyncio.gather(context.owner(), context.lacks(stream))
-    owner = await context.owner()
+        await asyncio.gather(account.owner(), account.lacks(stream))
+    owner = await account.owner()
     # not in the state of the resource, which dlt forgets if its table is replaced
     owners = run.state.setdefault("owners", {})
     for name in names:
-        if context.is_refreshed(run, name) or sees_as_much(owner, owners.get(name)):
+        if account.is_refreshed(run, name) or sees_as_much(owner, owners.get(name)):
             owners[name] = owner
     if stream.section and stream.parent:
-        await context.has_section(stream)
-    return await context.why_not(stream, owners.get(stream.name))
+        await account.has_section(stream)
+    return await account.why_not(stream, owners.get(stream.name))
 
 
-def _leave_out(context: Context, run: Run, names: Sequence[str], why: str) -> None:
+def _leave_out(account: Account, run: Run, names: Sequence[str], why: str) -> None:
     """Leave streams out, visibly, and their tables as they were."""
     for name in names:
         known = why in run.skipped.values()
@@ -166,7 +166,7 @@ def _leave_out(context: Context, run: Run, names: Sequence[str], why: str) -> No
         if resource := run.selected.get(name):
             resource.custom_metrics["skipped"] = why
             # dlt would empty a table that is replaced if its resource yields nothing
-            context.dispositions.setdefault(name, resource.write_disposition)
+            account.dispositions.setdefault(name, resource.write_disposition)
             resource.apply_hints(write_disposition="skip")
     required = run.selected.keys() & STREAMS.keys()
     if required and run.skipped.keys() >= required:
@@ -192,24 +192,24 @@ def _into_table(run: Run, stream: Stream, rows: Any) -> Iterator[Any]:
 
 
 def _report_pages(
-    context: Context, stream: Stream, reported: int, message: str = ""
+    account: Account, stream: Stream, reported: int, message: str = ""
 ) -> int:
     """Report pages to whatever shows dlt's progress; return how many there were."""
-    pages = context.client.pages_read[stream.name]
+    pages = account.client.pages_read[stream.name]
     if pages > reported or message:
         new = pages - reported
         collector().update(stream.name, new, label="pages", message=message)
     return pages
 
 
-def _note_account(context: Context, run: Run) -> None:
+def _note_account(account: Account, run: Run) -> None:
     """Note the account in the state, and refuse to mix two in one dataset."""
-    here = context.client.account_id
-    context.check_same(here and run.state.setdefault("account_id", here))
+    here = account.client.account_id
+    account.check_same(here and run.state.setdefault("account_id", here))
 
 
-def _count_requests(context: Context, run: Run, name: str) -> None:
+def _count_requests(account: Account, run: Run, name: str) -> None:
     """Note the requests of all streams so far: those of the last one are all."""
     if name in run.resources:
-        sent = context.client.requests_sent - run.requests_before
+        sent = account.client.requests_sent - run.requests_before
         run.resources[name].custom_metrics["requests"] = sent

@@ -9,7 +9,7 @@ from ..exceptions import AccessRefused
 from ..settings import REPORTED, STREAMS, Stream
 from ..typing import Items, Row, Rows, Window
 from . import delta
-from .context import Context
+from .account import Account
 from .due import (
     known_months,
     months_between,
@@ -40,7 +40,7 @@ class ReportedWindows(NamedTuple):
     at_once: Optional[int]
 
 
-async def reported_windows(context: Context, run: Run) -> Items:
+async def reported_windows(account: Account, run: Run) -> Items:
     """Yield the windows with rows, once the lists have been read that have them."""
     months: Set[str] = set()
     today = date.today()
@@ -53,15 +53,15 @@ async def reported_windows(context: Context, run: Run) -> Items:
             yield None
         found = known_months(run.state, name, today)
         if name not in run.whole:
-            found = await months_with_rows(context, STREAMS[name], found)
+            found = await months_with_rows(account, STREAMS[name], found)
         months |= found or set()
         run.state.setdefault("months", {})[name] = sorted(found or ())
-    period, start = context.report_period, context.start_date
+    period, start = account.report_period, account.start_date
     wanted = windows_wanted(period, months, start, today)
-    yield ReportedWindows(run, wanted, _at_once(context, run))
+    yield ReportedWindows(run, wanted, _at_once(account, run))
 
 
-def _at_once(context: Context, run: Run) -> Optional[int]:
+def _at_once(account: Account, run: Run) -> Optional[int]:
     """Return how many windows each report reads in this step; None for all.
 
     They are so many as Harvest answers without a wait of a quarter of an hour. If
@@ -71,12 +71,12 @@ def _at_once(context: Context, run: Run) -> Optional[int]:
         return None
     reports = [name for name in run.selected if name in STREAMS if STREAMS[name].report]
     others = len(run.selected) > len(reports)
-    free = context.client.rate_limits[1].free // max(len(reports), 1)
+    free = account.client.rate_limits[1].free // max(len(reports), 1)
     return max(free, 0 if others else 1)
 
 
 async def months_with_rows(
-    context: Context, stream: Stream, known: Optional[Set[str]]
+    account: Account, stream: Stream, known: Optional[Set[str]]
 ) -> Set[str]:
     """Return the months in which a list, newest first, has rows.
 
@@ -84,7 +84,7 @@ async def months_with_rows(
     is known, Harvest is asked for the newest row.
 
     Args:
-        context (Context): The account.
+        account (Account): The account.
         stream (Stream): The list.
         known (Optional[Set[str]]): Those that are known; None if nobody has looked.
     """
@@ -94,8 +94,8 @@ async def months_with_rows(
     found: Set[str] = set()
     last: Optional[date] = None
     try:
-        while not await context.lacks(stream):
-            page = await context.page_of(stream, {"per_page": 1, "to": last})
+        while not await account.lacks(stream):
+            page = await account.page_of(stream, {"per_page": 1, "to": last})
             newest = max(months_in(page.rows, stream.dated), default="")
             if known is not None:
                 return {each for each in known if each <= max(newest, present)}
@@ -103,7 +103,7 @@ async def months_with_rows(
                 break
             # all months of the window: it may be of another length one day
             day = date.fromisoformat(f"{newest}-01")
-            first = report_windows(context.report_period, day, day)[0][0]
+            first = report_windows(account.report_period, day, day)[0][0]
             found |= months_between(str(first)[:7], newest)
             if first == date.min or not page.next_url:
                 break
@@ -114,18 +114,18 @@ async def months_with_rows(
 
 
 async def report_rows(
-    windows: ReportedWindows, context: Context, run: Run, stream: Stream
+    windows: ReportedWindows, account: Account, run: Run, stream: Stream
 ) -> Items:
     """Yield the rows of the windows that are due, which replace those of the same."""
     state, wanted = run.state_of(stream.name), windows.wanted
-    known = known_windows(context, stream, state)
-    due = windows_due(wanted, known, date.today(), context.report_lookback_days)
+    known = known_windows(account, stream, state)
+    due = windows_due(wanted, known, date.today(), account.report_lookback_days)
     read_at = state.setdefault("read_at", {})
     left: List[Window] = []
     most = windows.at_once
     # after a change of include_fixed_fee, all are read in one step
     if most is not None and known == state.get("windows", []):
-        if begun := context.load_began:
+        if begun := account.load_began:
             # a window that can still move is due in each run, and read once in a load
             due = [each for each in due if read_at.get(name_of(each), "") < begun]
         due, left = due[:most], due[most:]
@@ -137,26 +137,26 @@ async def report_rows(
     outdated = [window for window in state.get("windows", []) if window not in kept]
     for window in outdated:
         read_at.pop(name_of(window), None)
-    if context.delta:
+    if account.delta:
         resource = run.resources[stream.name]
         delta.replace_windows(resource, [*due, *outdated])
-    async for rows in _windows(context, stream, due, state):
+    async for rows in _windows(account, stream, due, state):
         yield rows
     for window in outdated:
         yield [tombstone(stream, dict(zip(stream.merge_key, window, strict=True)))]
     yield []
     unread = [[str(day) for day in window] for window in left]
     state["windows"] = [window for window in kept if window not in unread]
-    state["include_fixed_fee"] = _fees(stream, context.include_fixed_fee)
+    state["include_fixed_fee"] = _fees(stream, account.include_fixed_fee)
 
 
 async def _windows(
-    context: Context, stream: Stream, due: Sequence[Window], state: Row
+    account: Account, stream: Stream, due: Sequence[Window], state: Row
 ) -> Items:
     """Yield the rows of some windows, and note when Harvest was asked."""
     known: List[List[str]] = state.get("windows", [])
     calls = (
-        context.client.page(stream, params=window_params(context, stream, window))
+        account.client.page(stream, params=window_params(account, stream, window))
         for window in due
     )
     async with aclosing(in_order(calls)) as answers:
@@ -166,8 +166,8 @@ async def _windows(
             state["read_at"][name_of(window)] = page.now
             rows: Rows = page.rows
             if page.next_url:
-                params = window_params(context, stream, window)
-                rows = await all_rows(context.client, stream, params)
+                params = window_params(account, stream, window)
+                rows = await all_rows(account.client, stream, params)
             period = dict(zip(stream.merge_key, map(str, window), strict=True))
             if rows:
                 yield owned(rows, period)
@@ -175,19 +175,19 @@ async def _windows(
                 yield [tombstone(stream, period)]
 
 
-def known_windows(context: Context, stream: Stream, state: Row) -> List[List[str]]:
+def known_windows(account: Account, stream: Stream, state: Row) -> List[List[str]]:
     """Return the windows that were read, with the same fees as now."""
     before = state.get("include_fixed_fee")
     if isinstance(before, bool):
         # older versions did not send false
         before = _fees(stream, before or None)
     known: List[List[str]] = state.get("windows", [])
-    return known if before == _fees(stream, context.include_fixed_fee) else []
+    return known if before == _fees(stream, account.include_fixed_fee) else []
 
 
-def window_params(context: Context, stream: Stream, window: Window) -> Row:
+def window_params(account: Account, stream: Stream, window: Window) -> Row:
     """Return the query parameters of one window of a report."""
-    fees = _fees(stream, context.include_fixed_fee)
+    fees = _fees(stream, account.include_fixed_fee)
     named = {"include_fixed_fee": fees} if fees else {}
     return {"from": window[0], "to": window[1], **named}
 

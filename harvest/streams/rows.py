@@ -6,7 +6,7 @@ import dlt
 from dlt.extract.items_transform import ItemTransform
 
 from ..settings import Stream
-from .context import Context
+from .account import Account
 from .dlt_internals import feeds_transformers
 from .values import storable
 
@@ -21,7 +21,7 @@ class ToTable(ItemTransform[Any, Dict[str, Any]]):
     Transformers of the user's always get lists of dictionaries.
 
     Args:
-        context (Context): The account.
+        account (Account): The account.
         stream (Stream): The stream.
         arrow (bool): Make Arrow tables where the destination takes them.
     """
@@ -29,22 +29,22 @@ class ToTable(ItemTransform[Any, Dict[str, Any]]):
     # behind what users add
     placement_affinity: ClassVar[float] = 1.05
 
-    def __init__(self, context: Context, stream: Stream, arrow: bool) -> None:
+    def __init__(self, account: Account, stream: Stream, arrow: bool) -> None:
         super().__init__(lambda item: item)
-        self._context = context
+        self._account = account
         self._stream = stream
         self._arrow = arrow
 
     def bind(self, pipe: Any) -> "ToTable":
         """Return the step of one run, which knows where the rows go."""
         arrow = self._arrow and not feeds_transformers(pipe)
-        return ToTable(self._context, self._stream, arrow)
+        return ToTable(self._account, self._stream, arrow)
 
     def __call__(self, item: Any, meta: Any = None) -> Any:
         """Return a page as a table, or as rows that can be stored."""
         if not isinstance(item, list) or not item or not isinstance(item[0], dict):
             return item
-        schema, run = dlt.current.source_schema(), self._context.run
+        schema, run = dlt.current.source_schema(), self._account.run
         table = run.tables.get(self._stream.name)
         if not table:
             # read for a transformer alone

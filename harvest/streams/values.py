@@ -82,9 +82,7 @@ def storable(
     found = []
     declared = Declared(schema, table or stream.name)
     for row in rows:
-        odd = [
-            name for name in stream.primary_key if not is_int64(value_at(row, name))
-        ]
+        odd = [name for name in stream.primary_key if not is_int64(value_at(row, name))]
         if odd:
             logger.error(
                 f"{stream.name}: the row with {odd[0]} {value_at(row, odd[0])!r} is"

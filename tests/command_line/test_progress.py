@@ -13,7 +13,7 @@ import pytest
 
 from harvest.cli.commands import load
 from harvest.cli.progress import Progress
-from harvest.streams.context import context_of
+from harvest.streams.account import account_of
 from sandbox import Account, Server
 from tests.copy import Copy
 from tests.script import ROOT, environment, run
@@ -103,7 +103,7 @@ def test_a_log_gets_a_line_now_and_then(
     with Server(account, rate_limit=20, rate_window=2) as server:
         copy = Copy(server, rate_limit=20, rate_window=2)
         source = copy.source("clients", "invoices", "invoice_payments")
-        progress = Progress(context_of(source).client.rate_limits, every=0.5)
+        progress = Progress(account_of(source).client.rate_limits, every=0.5)
         copy.pipeline.collector = progress
         with progress.shown():
             copy.pipeline.run(source)
@@ -140,7 +140,7 @@ def test_a_rate_limit_counts_what_it_holds_back(account: Account) -> None:
     with Server(account, rate_limit=10, rate_window=1) as server:
         copy = Copy(server, rate_limit=10, rate_window=1)
         source = copy.source("estimates", "estimate_messages")
-        limit, _ = context_of(source).client.rate_limits
+        limit, _ = account_of(source).client.rate_limits
         before = limit.sent
         copy.pipeline.run(source)
         sent = limit.sent - before
@@ -157,7 +157,7 @@ def test_what_is_left_after_a_step(account: Account, capfd: pytest.CaptureFixtur
     with Server(account, limits=False, latency=0.05) as server:
         copy = Copy(server)
         source = copy.source("time_entries", "clients", "invoices", "invoice_payments")
-        progress = Progress(context_of(source).client.rate_limits, every=0.02)
+        progress = Progress(account_of(source).client.rate_limits, every=0.02)
         with progress.shown():
             done = load(source, progress=progress, deleted=None, step_seconds=(0, 0.3))
     said = capfd.readouterr().err

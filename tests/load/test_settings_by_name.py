@@ -8,7 +8,7 @@ import dlt
 import pytest
 
 from harvest import HarvestError, harvest_source
-from harvest.streams.context import context_of
+from harvest.streams.account import account_of
 from sandbox import Server
 from tests.copy import Copy
 from tests.helpers import sentence
@@ -26,10 +26,10 @@ def settings_toml(text: str, name: str = "secrets.toml") -> None:
 
 def seen(source: Any) -> Dict[str, Any]:
     """What a source was made of, as far as it can be told from outside."""
-    context = context_of(source)
-    client = context.client
+    account = account_of(source)
+    client = account.client
     limits = [(limit.rate, limit.window) for limit in client.rate_limits]
-    known = {name: value for name, value in vars(context).items() if name[:1] != "_"}
+    known = {name: value for name, value in vars(account).items() if name[:1] != "_"}
     del known["client"], known["source_id"]
     auth = {name: str(value) for name, value in vars(client._auth).items() if name[:1] != "_"}
     return {**known, "limits": limits, "auth": auth, "account": client.account_id} | {
@@ -92,29 +92,29 @@ def test_where_a_setting_names_the_source(
     monkeypatch.setenv(f"{place}__START_DATE", "2024-01-31")
     monkeypatch.setenv(f"{place}__REPORT_RATE_LIMIT", "7")
     source = harvest_source.clone(**how)() if how else harvest_source()
-    context = context_of(source)
-    assert context.start_date == "2024-01-31T00:00:00Z"
-    assert context.client.rate_limits[1].rate == 7
+    account = account_of(source)
+    assert account.start_date == "2024-01-31T00:00:00Z"
+    assert account.client.rate_limits[1].rate == 7
 
 
 def test_in_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
     settings_toml('[sources.harvest]\nstart_date = "2024-01-31"\nreport_lookback_days = 3\n')
     # as schedulers unset a variable
     monkeypatch.setenv("SOURCES__HARVEST__START_DATE", "")
-    context = context_of(harvest_source())
-    assert context.start_date == "2024-01-31T00:00:00Z"
-    assert context.report_lookback_days == 3
+    account = account_of(harvest_source())
+    assert account.start_date == "2024-01-31T00:00:00Z"
+    assert account.report_lookback_days == 3
 
 
 def test_an_argument_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__HARVEST__START_DATE", "2024-01-31")
     monkeypatch.setenv("SOURCES__HARVEST__REPORT_PERIOD", "month")
-    context = context_of(harvest_source(start_date=None, report_period="year"))
-    assert context.start_date is None
-    assert context.report_period == "year"
+    account = account_of(harvest_source(start_date=None, report_period="year"))
+    assert account.start_date is None
+    assert account.report_period == "year"
     # dlt's way to ask for a setting by an argument
-    context = context_of(harvest_source(start_date=dlt.config.value))
-    assert context.start_date == "2024-01-31T00:00:00Z"
+    account = account_of(harvest_source(start_date=dlt.config.value))
+    assert account.start_date == "2024-01-31T00:00:00Z"
 
 
 def test_a_secret_in_the_file_for_settings() -> None:

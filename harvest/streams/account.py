@@ -26,7 +26,7 @@ SEES_LESS = (
 
 
 @dataclass
-class Context:
+class Account:
     """The account that a source reads, and how.
 
     Attributes:
@@ -254,12 +254,12 @@ class Context:
             )
 
 
-def context_of(source: DltSource) -> Context:
-    """Return the context of a `harvest_source`."""
+def account_of(source: DltSource) -> Account:
+    """Return the account of a `harvest_source`."""
     for resource in source.resources.values():
-        context = (resource.explicit_args or {}).get("context")
-        if isinstance(context, Context):
-            return context
+        account = (resource.explicit_args or {}).get("account")
+        if isinstance(account, Account):
+            return account
     raise HarvestError(f"{source.name} is no harvest_source.")
 
 
@@ -271,9 +271,7 @@ def lacking(stream: Stream) -> str:
 def refusal(stream: Stream, refused: AccessRefused) -> str:
     """Return why a stream is left out that Harvest refuses."""
     if stream.section and refused.status == 403:
-        return (
-            f"the account has no {stream.section}, or hides it from this owner (403)"
-        )
+        return f"the account has no {stream.section}, or hides it from this owner (403)"
     if stream.section:
         return f"the account has no {stream.section} ({refused.status})"
     if refused.status == 404:
