@@ -38,13 +38,16 @@ def environment(server: Server) -> dict[str, str]:
 
 
 def load(server: Server) -> None:
+    """Run the script, whose own sentence says what went wrong if it fails.
+
+    Raises:
+        SystemExit: It failed.
+    """
     print("\n$ python harvest_pipeline.py", flush=True)
-    subprocess.run(
-        [sys.executable, str(ROOT / "harvest_pipeline.py")],
-        env=environment(server),
-        cwd=HOME,
-        check=True,
-    )
+    command = [sys.executable, str(ROOT / "harvest_pipeline.py")]
+    done = subprocess.run(command, env=environment(server), cwd=HOME, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
 
 
 def last_load() -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,3 +188,21 @@ def test_the_sandbox_imports_nothing_of_the_source() -> None:
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
             assert not any(name.split(".")[0] == "harvest" for name in names), module
+
+
+def test_a_demo_whose_load_fails_says_why(tmp_path: Path) -> None:
+    for name in ("harvest", "sandbox"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / "clone" / name, ignore=ignored)
+    shutil.copy(ROOT / "harvest_pipeline.py", tmp_path / "clone")
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox.demo"],
+        cwd=tmp_path / "clone",
+        env={**os.environ, "SOURCES__HARVEST__REPORT_PERIOD": "week"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: report_period is 'week'")
+    assert done.stderr.count("\n") == 1
