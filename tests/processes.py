@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -37,6 +38,8 @@ class Run:
     Args:
         streams: streams to load.
         dies_at: kill it (SIGKILL) just before its so-manieth dealing with a file.
+        dies_before: kill it just before that dealing of which this pattern says what it is, such
+            as `os.rename .*/started_jobs/tasks`.
         file_size: bytes that no file may exceed, as if the disk were full.
         destination: name of a destination of dlt.
         dataset: name of the dataset.
@@ -51,6 +54,7 @@ class Run:
         self,
         *streams: str,
         dies_at: Optional[int] = None,
+        dies_before: str = "",
         file_size: Optional[int] = None,
         destination: Optional[str] = None,
         dataset: Optional[str] = None,
@@ -70,7 +74,8 @@ class Run:
             "history": history,
         }
         target = (streams, how, settings)
-        arguments = (saying, os.getcwd(), dict(os.environ), dies_at, file_size, target)
+        dies = (dies_at, dies_before)
+        arguments = (saying, os.getcwd(), dict(os.environ), dies, file_size, target)
         self.process = _FORKS.Process(target=_run, args=arguments)
         self.process.start()
         saying.close()
@@ -104,7 +109,7 @@ def _run(
     saying: Any,
     folder: str,
     environment: Dict[str, str],
-    dies_at: Optional[int],
+    dies: Tuple[Optional[int], str],
     file_size: Optional[int],
     target: Tuple[Sequence[str], Settings, Settings],
 ) -> None:
@@ -122,12 +127,14 @@ def _run(
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     moves = 0
+    dies_at, dies_before = dies
 
-    def count(event: str, _: Any) -> None:
+    def count(event: str, about: Any) -> None:
         nonlocal moves
         if event in MOVES:
             moves += 1
-            if moves == dies_at:
+            meant = dies_before and re.search(dies_before, f"{event} {about}")
+            if meant or moves == dies_at:
                 os.kill(os.getpid(), signal.SIGKILL)
                 # the signal may reach another thread first
                 time.sleep(60)

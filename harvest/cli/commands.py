@@ -17,7 +17,6 @@ from typing import (
 )
 
 import dlt
-from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 
@@ -37,8 +36,8 @@ from ..streams.account import account_of
 from .destination import harvest_pipeline, load_tables, opened
 from .drift import StreamDrift, drift
 from .dry_run import Forecast, forecast
-from .errors import causes, explain
-from .place import MakePipeline, drop_command
+from .packages import load_what_is_left
+from .place import MakePipeline
 from .process import Signals
 from .progress import Progress
 from .structure import check_structure, make_anew
@@ -176,7 +175,7 @@ def load(
     with opened(pipeline, destination, dataset, True, signals) as ready:
         if progress:
             ready.collector = progress
-        _load_what_is_left(ready)
+        load_what_is_left(ready)
         resources = source.selected_resources.items()
         tables = {name: str(each.table_name) for name, each in resources}
         broken = check_structure(ready, tables, full_refresh)
@@ -212,27 +211,6 @@ def _skipped(source: DltSource) -> Dict[str, str]:
         for name, each in source.selected_resources.items()
         if "skipped" in each.custom_metrics
     }
-
-
-def _load_what_is_left(pipeline: dlt.Pipeline) -> None:
-    """Load the packages that an earlier run or a script left behind.
-
-    Raises:
-        HarvestError: They cannot be loaded, with the command that removes them.
-    """
-    if not pipeline.has_pending_data:
-        return
-    try:
-        pipeline.normalize()
-        load_tables(pipeline)
-    except Exception as error:
-        if any(isinstance(each, SignalReceivedException) for each in causes(error)):
-            raise
-        raise HarvestError(
-            f"A load package that an earlier run left in {pipeline.working_dir} cannot"
-            f" be loaded. {explain(error)} If it stays so, remove the package with"
-            f" `{drop_command(pipeline)}`."
-        ) from error
 
 
 def _run_in_steps(

@@ -52,6 +52,15 @@ def forget_state(pipeline: dlt.Pipeline) -> None:
         state.update({**default_pipeline_state(), "_local": local})
 
 
+def drop_extracted(pipeline: dlt.Pipeline, load_id: str) -> None:
+    """Delete an extracted package from which another was made that is ready to load.
+
+    dlt does so right after it has stored the other one, and cannot store it again.
+    """
+    storage: Any = pipeline._get_normalize_storage()
+    storage.extracted_packages.delete_package(load_id)
+
+
 class FilledVariables(EnvironProvider):
     """Reads the environment, and takes an empty variable for one that is not set."""
 

@@ -246,6 +246,22 @@ def newest_rows(view: str, select: str, columns: Sequence[str]) -> str:
     return f"CREATE OR REPLACE TEMP VIEW {name} AS {select}"
 
 
+def rows_of_load(path: Sequence[str], load_id: Optional[str]) -> exp.Delete:
+    """Return the statement that deletes the rows of a load from a table.
+
+    Args:
+        path (Sequence[str]): The parts of the table's name, from the catalog down.
+        load_id (Optional[str]): dlt's name of the load; None for all rows.
+
+    >>> print(rows_of_load(["main", "clients"], "17.5").sql())
+    DELETE FROM "main"."clients" WHERE "_dlt_load_id" = '17.5'
+    """
+    table = table_of(path)
+    table.set("alias", None)
+    load = exp.column(exp.to_identifier("_dlt_load_id", quoted=True))
+    return exp.delete(table, where=load.eq(literal(load_id)) if load_id else exp.true())
+
+
 def table_of(path: Sequence[str], alias: str = "t") -> exp.Table:
     """Return a table by the parts of its name, from the catalog down."""
     names: Dict[str, Any] = {

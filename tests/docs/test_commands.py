@@ -45,7 +45,7 @@ COMMANDS = list(
     )
 )
 
-ELSEWHERE = ("make test", "make models", "pip install marimo", "harvest show", "delta_scan")
+ELSEWHERE = ("make test", "make models", "make app", "pip install marimo", "marimo run", "delta_scan")
 """What is not run here: this itself, a server that does not end, and what fetches an extension."""
 NOTEBOOK = "Ask questions in a notebook"
 """Its commands are run in test_notebook.py, with nothing installed but what they install."""

@@ -42,7 +42,7 @@ PASSING: Dict[str, Tuple[str, Dict[str, Any], str]] = {
 
 FINAL: Dict[str, Tuple[str, Dict[str, Any], str]] = {
     "400": ("status", {"code": 400}, "400"),
-    "422": ("status", {"code": 422, "body": {"message": "Nonsense."}}, "422: Nonsense."),
+    "422": ("status", {"code": 422, "body": {"message": "Nonsense."}}, '(422) and says "Nonsense"'),
     "redirect elsewhere": (
         "redirect",
         {"location": "http://127.0.0.1:9/v2"},

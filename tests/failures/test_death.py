@@ -158,6 +158,36 @@ def test_killed_at_any_moment(library: Library, batch: int) -> None:
         library.check()
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        # the rows are there, which dlt notes next
+        r"os\.rename .*pending_transitions/_dlt_pipeline_state",
+        r"os\.rename .*pending_transitions/removed_rows",
+        # the package is ready to be loaded, and what it was made from is still there
+        r"open \('[^']*normalize/extracted/[\d.]+', None",
+    ],
+    ids=["state", "removed", "normalized"],
+)
+def test_killed_between_a_step_and_its_note(library: Library, moment: str) -> None:
+    library.load()
+    account = library.server.account
+    client = account.add("clients")["id"]
+    library.load()
+    account.delete("clients", client)
+    library.change(Random(1))
+    code, said = library.run(dies_before=moment).end()
+    assert code == -9, said
+    library.change(Random(2))
+    library.load()
+    library.check()
+    with library.copy.pipeline.sql_client() as engine:
+        rows = engine.execute_sql("SELECT stream, id FROM removed_rows")
+        assert rows == [("clients", client)]
+        states = engine.execute_sql("SELECT version FROM _dlt_pipeline_state")
+        assert len(states) == len({*states})
+
+
 @pytest.mark.long
 def test_killed_at_any_time_of_the_first_run(library: Library) -> None:
     rng = Random(1)

@@ -71,7 +71,7 @@ def test_what_waits_for_the_rate_limit_is_asked_once(slow: Copy) -> None:
 
 @pytest.mark.parametrize("killed_after", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_another_run_goes_on_where_one_was_killed(slow: Copy, killed_after: int) -> None:
-    slow.server.service.latency = 0.05
+    slow.server.service.latency = 0.15
     in_steps(slow, *ALL, most=killed_after)
     with slow.reading():
         unfinished = slow.pipeline.state["sources"]["harvest"]["resources"]

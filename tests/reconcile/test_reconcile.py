@@ -819,7 +819,7 @@ def test_a_slip_of_the_pen_in_a_long_list(long: Account) -> None:
 
 @pytest.mark.long
 def test_two_hundred_thousand_entries() -> None:
-    """The budget: 60 requests to verify, 80 to find and repair one deletion."""
+    """The budget: 70 requests to verify, 90 to find and repair one deletion."""
     account = Account.generate(seed=1, time_entries=200_000)
     with Server(account, limits=False) as server:
         copy = Copy(server)
@@ -832,7 +832,7 @@ def test_two_hundred_thousand_entries() -> None:
         account.delete("time_entries", rows[77_777]["id"])
         server.requests.clear()
         result = repair(copy)
-        assert result.requests == len(server.requests) <= 80
+        assert result.requests == len(server.requests) <= 90
         assert removed(copy) == {("time_entries", rows[77_777]["id"])}
         # what each load replaces is the next load's to put right
         assert differing(check(copy)) <= {"project_budget"}

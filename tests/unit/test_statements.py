@@ -56,6 +56,8 @@ def statements() -> Dict[str, exp.Query]:
         "first versions": sql_versions.changed_versions(RECORDS, None, KEPT),
         "versions": new,
         "number of versions": sql_versions.how_many(new),
+        "rows of a load": sql.rows_of_load(["harvest_data", "clients"], "17.5"),
+        "all rows": sql.rows_of_load(["harvest_data", "clients"], None),
         "deleted versions": sql_versions.deleted_versions(RECORDS, VERSIONS, KEPT),
     }
 
