@@ -152,10 +152,15 @@ def test_tables_of_dlts_own_that_were_dropped(place: Place, tables: Tuple[str, .
 def test_dropped_by_dlt(place: Place) -> None:
     """As after `dlt pipeline harvest drop clients`: verify says so, and the load heals it."""
     place.load()
-    pipeline = dlt.attach("harvest")
     os.environ.update(
         {name: text for name, text in place.env.items() if name.startswith("DESTINATION__")}
     )
+    if place.address:
+        # another destination than the script's has a working directory of its own
+        pipeline = dlt.pipeline("harvest", destination="postgres", dataset_name="harvest_data")
+        pipeline.sync_destination()
+    else:
+        pipeline = dlt.attach("harvest")
     pipeline_drop(pipeline, resources=["clients"])()
     done = place.run("verify")
     assert done.returncode == 1, done.stderr

@@ -45,10 +45,11 @@ COMMANDS = list(
     )
 )
 
-ELSEWHERE = ("make test", "make models", "make app", "pip install marimo", "marimo run", "delta_scan")
+ELSEWHERE = ("make test", "make models", "make app", "marimo", "delta_scan")
 """What is not run here: this itself, a server that does not end, and what fetches an extension."""
-NOTEBOOK = "Ask questions in a notebook"
-"""Its commands are run in test_notebook.py, with nothing installed but what they install."""
+ELSEWHERE_TESTED = ("Ask questions in a notebook", "What is uninvoiced")
+"""Sections with tests of their own: test_notebook.py, where nothing is installed but what the
+commands install, and test_uninvoiced.py."""
 
 QUICK = "Your own account"
 """The section that make test runs; all others are for make test-all."""
@@ -92,7 +93,7 @@ def do(command: List[str], env: Dict[str, str], folder: Path) -> str:
     [
         pytest.param(title, marks=[] if title == QUICK else [pytest.mark.long])
         for title in SECTIONS
-        if SECTIONS[title] and title != NOTEBOOK
+        if SECTIONS[title] and title not in ELSEWHERE_TESTED
     ],
 )
 def test_the_blocks_of_a_section(title: str, env: Dict[str, str], tmp_path: Path) -> None:

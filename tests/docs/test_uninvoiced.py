@@ -20,7 +20,7 @@ def test_the_windows_add_up_to_one_report(period: str) -> None:
     text = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")
     [query] = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
     with Server(account, limits=False) as server:
-        copy = Copy(server, report_period=period)
+        copy = Copy(server, dataset="harvest_data", report_period=period)
         copy.run("time_entries", "expenses", "projects", "uninvoiced")
         with copy.pipeline.sql_client() as client:
             found = {tuple(row[:2]): row[2] for row in client.execute_sql(query) or ()}
