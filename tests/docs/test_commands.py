@@ -47,7 +47,8 @@ COMMANDS = list(
 
 ELSEWHERE = ("make test", "make models", "make app", "marimo", "delta_scan")
 """What is not run here: this itself, a server that does not end, and what fetches an extension."""
-ELSEWHERE_TESTED = ("Ask questions in a notebook", "What is uninvoiced")
+NOTEBOOK = "Ask questions in a notebook"
+ELSEWHERE_TESTED = (NOTEBOOK, "What is uninvoiced")
 """Sections with tests of their own: test_notebook.py, where nothing is installed but what the
 commands install, and test_uninvoiced.py."""
 
