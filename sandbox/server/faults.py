@@ -116,6 +116,8 @@ class Faults:
         """
         if kind not in KINDS:
             raise ValueError(f"There is no fault {kind!r}; there are {', '.join(KINDS)}.")
+        if kind == "gather" and times is None:
+            raise ValueError("gather needs times: after how many requests they are answered.")
         fault = Fault(path, kind, times, after, when, details)
         with self._lock:
             self._faults.append(fault)

@@ -144,6 +144,8 @@ def test_fault_links(path: str, client: Client) -> None:
     assert following.startswith("http://localhost:1/v2" + path)
     with pytest.raises(ValueError, match="no fault"):
         faults.add(path, "gremlins")
+    with pytest.raises(ValueError, match="gather needs times"):
+        faults.add(path, "gather", times=None)
 
 
 def test_before(client: Client) -> None:
