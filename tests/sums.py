@@ -7,6 +7,7 @@ from typing import Any, Dict, List
 
 from harvest import harvest_source
 from harvest.cli.commands import load
+from harvest.reconcile import verify
 from harvest.settings import STREAMS
 from sandbox import Account
 from tests.copy import Copy, truth
@@ -28,6 +29,26 @@ def script_load(copy: Copy, **arguments: Any) -> Any:
         )
     copy.pipeline = loaded.pipeline
     return loaded
+
+
+def silent_changes(copy: Copy, *streams: str) -> None:
+    """Changes that leave `updated_at` as it is are found and repaired: some by `deep` alone."""
+    account = copy.server.account
+    entry = account.rows("time_entries")[-1]
+    account.edit("time_entries", entry["id"], touch=False, hours=entry["hours"] + 1)
+    found = verify(copy.pipeline, copy.source(*streams))
+    assert "time_entries" in {each.stream for each in found.comparisons if each.outcome != "equal"}
+    script_load(copy, resources=streams)
+    assert verify(copy.pipeline, copy.source(*streams)).equal
+    payment = account.rows("invoice_payments")[0]
+    account.edit("invoice_payments", payment["id"], touch=False, notes="Changed")
+    assert verify(copy.pipeline, copy.source(*streams)).equal
+    found = verify(copy.pipeline, copy.source(*streams), deep=True)
+    different = {each.stream for each in found.comparisons if each.outcome == "different"}
+    assert different == {"invoice_payments"}
+    assert script_load(copy, resources=streams, deep=True).compared.unrepaired == []
+    assert verify(copy.pipeline, copy.source(*streams), deep=True).equal
+    copy.check(*streams)
 
 
 def expected_sums(account: Account) -> Dict[str, Decimal]:
