@@ -7,7 +7,7 @@ SOURCE := harvest harvest_pipeline.py
 # hundreds of processes import dlt: each would compile it anew, which takes longer than the import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-app test-mysql test-dlt \
+.PHONY: demo test test-all test-long test-examples test-bigquery test-engines test-export test-app test-mysql test-dlt test-warehouses \
 	notebook benchmark benchmark-large models app lint clean
 
 demo: .venv/.demo
@@ -38,6 +38,10 @@ test-bigquery: .venv-bigquery/.ready
 # DuckLake, and Delta tables read by Sail (Spark's API), Daft, Polars and DuckDB
 test-engines: .venv-engines/.ready
 	.venv-engines/bin/python -m pytest tests/engines
+
+# dbt's adapters of warehouses, which compile the models and connect to nothing
+test-warehouses: .venv-warehouses/.ready
+	.venv-warehouses/bin/python -m pytest -m "" tests/models/test_warehouses.py
 
 # black, flake8 and mypy as verified-sources has them, on what is exported there
 test-export: .venv-export/.ready
@@ -73,7 +77,7 @@ test-dlt: .venv-dlt-$(VERSION)/.ready
 	.venv-$*/bin/pip install -q --no-compile -r $< --group test
 	touch $@
 
-.venv-engines/.ready .venv-bigquery/.ready .venv-export/.ready: .venv-%/.ready: pyproject.toml requirements.txt
+.venv-engines/.ready .venv-bigquery/.ready .venv-export/.ready .venv-warehouses/.ready: .venv-%/.ready: pyproject.toml requirements.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/pip install -q -U "pip>=25.1"
 	.venv-$*/bin/pip install -q --no-compile -r requirements.txt --group $*
