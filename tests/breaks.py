@@ -150,7 +150,7 @@ BREAKS: List[Break] = [
         DUE,
         "    return [today.year - 1, today.year]",
         "    today._known = 1\n    return [today.year - 1, today.year]",
-        UNIT + "test_house.py::test_private_names_of_dlt_are_in_one_file",
+        UNIT + "test_house.py::test_private_names_of_dlt_are_in_files_of_that_name",
     ),
     Break(
         "no module keeps state between runs",
