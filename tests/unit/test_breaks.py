@@ -9,5 +9,5 @@ from tests.breaks import BREAKS, ROOT, Break
 def test_what_is_broken_is_there_once(each: Break) -> None:
     assert (ROOT / each.file).read_text(encoding="utf-8").count(each.text) == 1
     assert each.instead != each.text
-    file, name = each.test.split("::")[:2]
-    assert f"def {name.split('[')[0]}(" in (ROOT / file).read_text(encoding="utf-8")
+    file, _, name = each.test.partition("::")
+    assert f"def {name.partition('[')[0]}" in (ROOT / file).read_text(encoding="utf-8")
